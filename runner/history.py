@@ -1,0 +1,122 @@
+"""All that happened in a run, in order: frozen records, one JSON line each in `history.jsonl`.
+
+This is the seam between playing and judging. Times are nanoseconds of CLOCK_REALTIME, the clock of the packets.
+Values in records are JSON as `lab.agent.encode` makes it; nothing here decodes or judges.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+StepStatus = Literal["passed", "failed", "pending", "skipped", "broken"]
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """A step began or ended. A step with `blocks` has a `pending` record first and its end later, same number.
+
+    `number` counts the steps as played, from 1 (a step played again by `repeat` or `until` has a new number each time).
+    `line` is the line in the scenario file (`path` where it came from an include). `text` is the step as a reader would
+    say it, with names filled in: `connect c to server:8888`. `reason` says why it failed or broke.
+    """
+
+    kind: ClassVar[str] = "step"
+    number: int
+    at_ns: int
+    path: str
+    line: int
+    host: str | None
+    verb: str
+    text: str
+    status: StepStatus
+    reason: str = ""
+    section: Literal["steps", "finally"] = "steps"
+
+
+@dataclass(frozen=True)
+class CallRecord:
+    """A call that a host made, written when it ended (or, still pending, when the lab went down: `ended_ns` None).
+
+    `object` is the name of the socket, file or program it was made on, or of the socket that a function made; `made` is
+    the name of what a method made (accept). `python` is the call as Python writes it. `failure` is a map of type, errno
+    and text. `local` and `peer` are the addresses of `object` after the call; `made_local` and `made_peer` those of `made`.
+    """
+
+    kind: ClassVar[str] = "call"
+    step: int
+    host: str
+    object: str | None
+    name: str
+    python: str
+    began_ns: int
+    ended_ns: int | None
+    asleep_ns: int | None = None
+    arguments: list[Any] | None = None
+    value: Any = None
+    failure: dict[str, Any] | None = None
+    family: str | None = None
+    type: str | None = None
+    local: Any = None
+    peer: Any = None
+    made: str | None = None
+    made_local: Any = None
+    made_peer: Any = None
+
+
+@dataclass(frozen=True)
+class StateRecord:
+    """The kernel's TCP state of a socket, as a `state` step read it (`gone` when no table has it)."""
+
+    kind: ClassVar[str] = "state"
+    step: int
+    host: str
+    of: str
+    state: str
+    at_ns: int
+
+
+Record = StepRecord | CallRecord | StateRecord
+KINDS: dict[str, type[StepRecord] | type[CallRecord] | type[StateRecord]] = {
+    "step": StepRecord,
+    "call": CallRecord,
+    "state": StateRecord,
+}
+
+
+def to_line(record: Record) -> str:
+    """The record as one line of JSON, without the newline."""
+    return json.dumps({"kind": record.kind, **asdict(record)}, ensure_ascii=True)
+
+
+def from_line(line: str) -> Record:
+    """The record of one line; raises ValueError where the line is not one."""
+    data = json.loads(line)
+    if not isinstance(data, dict) or data.get("kind") not in KINDS:
+        raise ValueError("not a record of a history")
+    kind = KINDS[data.pop("kind")]
+    unknown = set(data) - {field.name for field in fields(kind)}
+    if unknown:
+        raise ValueError(f"a {kind.kind} record has no {sorted(unknown)[0]!r}")
+    try:
+        return kind(**data)
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+
+
+def read(path: Path) -> Iterator[Record]:
+    """The records of a history file, in order; raises ValueError with the line number."""
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                yield from_line(line)
+            except ValueError as error:
+                raise ValueError(f"{path}:{number}: {error}") from None
+
+
+def write(path: Path, records: Iterable[Record]) -> None:
+    """Write a history file anew."""
+    path.write_text("".join(to_line(record) + "\n" for record in records), encoding="utf-8")

@@ -1,0 +1,85 @@
+"""The directory a run leaves: its names, writing it and reading it.
+
+    scenario.yaml     the scenario as it was played
+    run.json          `RunInfo`: engine, hosts and their addresses, captures, how the play ended
+    history.jsonl     `runner.history`
+    capture.pcapng    every packet, an interface for each end of each host, named `HOST:INTERFACE`
+    HOST.stderr       what the host's agent and programs said
+    verdict.json      the findings of the first judgement
+
+Everything a verdict depends on is here; `runner judge` reads nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from lab.engine import Interface
+from runner.errors import UsageError
+
+FORMAT = 1
+SCENARIO, INFO, HISTORY, CAPTURE, VERDICT = (
+    "scenario.yaml", "run.json", "history.jsonl", "capture.pcapng", "verdict.json",
+)
+
+Ending = Literal["completed", "failed", "broken", "interrupted"]
+
+
+@dataclass(frozen=True)
+class CaptureInfo:
+    """What a host's capture saw: frames kept, frames the kernel dropped, and why it is missing (empty if it is not)."""
+
+    frames: int = 0
+    drops: int = 0
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """How a run was made and how its play ended; the contents of run.json.
+
+    `case` holds the values of the matrix that were played. `includes` are the texts of included files by the path that
+    the scenario gives them. `ending`: `failed` where a step failed, `broken` where the lab did; `problem` says what.
+    """
+
+    name: str
+    scenario: str
+    engine: str
+    started_ns: int
+    ended_ns: int
+    ending: Ending
+    problem: str = ""
+    case: Mapping[str, str] = field(default_factory=dict)
+    interfaces: tuple[Interface, ...] = ()
+    captures: Mapping[str, CaptureInfo] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+    includes: Mapping[str, str] = field(default_factory=dict)
+
+    def interfaces_of(self, host: str) -> tuple[Interface, ...]:
+        """The interfaces of one host, in order."""
+        return tuple(interface for interface in self.interfaces if interface.host == host)
+
+
+def write_info(folder: Path, info: RunInfo) -> None:
+    """Write run.json."""
+    text = json.dumps({"format": FORMAT, **asdict(info)}, indent=1)
+    (folder / INFO).write_text(text + "\n", encoding="utf-8")
+
+
+def read_info(folder: Path) -> RunInfo:
+    """Read run.json; raises UsageError where the folder is no run, or one of another format."""
+    try:
+        data: Any = json.loads((folder / INFO).read_text(encoding="utf-8"))
+        if data.pop("format") != FORMAT:
+            raise UsageError(f"{folder / INFO} was written by another version of the runner")
+        interfaces = tuple(
+            Interface(**{**one, "ip4": tuple(one["ip4"]), "ip6": tuple(one["ip6"])}) for one in data.pop("interfaces")
+        )
+        captures = {host: CaptureInfo(**one) for host, one in data.pop("captures").items()}
+        return RunInfo(**data, interfaces=interfaces, captures=captures)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{folder} is not the directory of a run: {error}") from None
