@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-StepStatus = Literal["passed", "failed", "pending", "skipped", "broken"]
+StepStatus = Literal["passed", "failed", "pending", "again", "skipped", "broken"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class StepRecord:
 
     `number` counts the steps as played, from 1 (a step played again by `repeat` or `until` has a new number each time).
     `line` is the line in the scenario file (`path` where it came from an include). `text` is the step as a reader would
-    say it, with names filled in: `connect c to server:8888`. `reason` says why it failed or broke.
+    say it, with names filled in: `connect c to server:8888`. `reason` says why it failed or broke. `again` is a failure
+    inside `until`, which tries again: no failure of the run.
     """
 
     kind: ClassVar[str] = "step"

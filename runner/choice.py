@@ -1,0 +1,39 @@
+"""Which engine plays, and why: `--engine auto` takes the compose lab that is up if all the scenarios fit it, else netns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lab import engine as engines
+from lab.engine import Engine
+from lab.topology import Topology
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An engine that is ready, and one sentence on why it was taken."""
+
+    engine: Engine
+    why: str
+
+
+def choose(name: str, topologies: Sequence[Topology]) -> Choice:
+    """The engine of that name, or for `auto` the one that fits; raises LabError when it is not ready here."""
+    if name != "auto":
+        return Choice(_ready(engines.find(name)), "asked for with --engine")
+    from lab import compose
+
+    found = compose.running()
+    if found is None:
+        return Choice(_ready(engines.find("netns")), "no compose lab is up (`make lab-up` starts it)")
+    if all(compose.fits(found, topology) for topology in topologies):
+        return Choice(_ready(engines.find("docker")), f"the compose lab {found.project} is up")
+    return Choice(_ready(engines.find("netns")), f"the compose lab {found.project} is up, but has other hosts")
+
+
+def _ready(engine: Engine) -> Engine:
+    problem = engine.ready()
+    if problem is not None:
+        raise problem
+    return engine

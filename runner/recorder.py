@@ -1,0 +1,120 @@
+"""Captures on every host: begun before the first step, drained after the last, written as one file.
+
+Talks to agents only; what a capture means is judged elsewhere, from the file.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab import capture
+from lab.capture import Frame
+from lab.engine import Lab
+from lab.errors import LabError
+from runner.rundir import CaptureInfo
+
+RING_BYTES = 16 << 20
+"""The ring of one host: at 1 Gbit/s it holds what comes in 130 ms; its thread empties it block by block."""
+MANY_HOSTS_RING_BYTES = 2 << 20
+QUIET_NS = 4_000_000
+"""A lab is quiet when no host has sent or received a frame for so long."""
+SETTLE_S = 0.5
+"""The longest that the end of a run waits for quiet: kernel timers such as retransmissions may never give it."""
+ANSWER_S = 30.0
+
+
+@dataclass
+class HostCapture:
+    """What one host's capture has given so far."""
+
+    frames: list[Frame] = field(default_factory=list)
+    drops: int = 0
+    missing: str = ""
+
+    def info(self) -> CaptureInfo:
+        """For run.json."""
+        return CaptureInfo(len(self.frames), self.drops, self.missing)
+
+
+class Recorder:
+    """The captures of one lab. `begin`, then `drain` as often as wanted, then `write`."""
+
+    def __init__(self, lab: Lab, hosts: Sequence[str]) -> None:
+        self._lab = lab
+        self.captures = {host: HostCapture() for host in hosts}
+
+    def begin(self) -> None:
+        """Turn offloads off and begin to capture, on all hosts at once; returns when every capture runs.
+
+        Raises LabError where a host cannot: a run that sees nothing is not worth playing.
+        """
+        ring = RING_BYTES if len(self.captures) <= 10 else MANY_HOSTS_RING_BYTES
+        channels = {host: self._lab.agent(host) for host in self.captures}
+        waiting = [
+            (host, channel, channel.post(request))
+            for request in ({"do": "offload"}, {"do": "capture", "ring": ring})
+            for host, channel in channels.items()
+        ]
+        for host, channel, identifier in waiting:
+            reply = channel.wait(identifier, ANSWER_S)
+            problem = reply.get("malformed") or (reply.get("error") or {}).get("text")
+            if problem:
+                raise LabError(
+                    f"host {host} cannot capture its packets: {problem}",
+                    "Its agent needs the capabilities NET_ADMIN and NET_RAW.",
+                )
+
+    def settle(self) -> None:
+        """Drain until no host has sent or received anything for a moment, or for half a second at most."""
+        deadline = time.monotonic() + SETTLE_S
+        while True:
+            self.drain()
+            newest = max((one.frames[-1].time_ns for one in self.captures.values() if one.frames), default=0)
+            left_ns = newest + QUIET_NS - time.time_ns()
+            if left_ns <= 0 or time.monotonic() > deadline:
+                return
+            time.sleep(left_ns / 1e9)
+
+    def drain(self) -> None:
+        """Fetch what was captured since the last time; a host that cannot answer any more is `missing`."""
+        for host in self.captures:
+            self.drain_host(host)
+
+    def drain_host(self, host: str) -> None:
+        """The same for one host."""
+        seen = self.captures[host]
+        if seen.missing:
+            return
+        try:
+            while self._fetch(host, seen):
+                pass
+        except LabError as error:
+            seen.missing = error.what
+
+    def _fetch(self, host: str, seen: HostCapture) -> bool:
+        value = self._lab.agent(host).ask(ANSWER_S, do="frames")
+        names = {int(index): name for index, name in value["interfaces"].items()}
+        for block in value["blocks"]:
+            seen.frames.extend(capture.frames_of(base64.b64decode(block), host, names))
+        seen.drops = value["drops"]
+        if value.get("spool_error"):
+            seen.missing = f"the capture of {host} could not be kept: {value['spool_error']}"
+        return bool(value["more"])
+
+    def write(self, path: Path) -> None:
+        """Write all that was captured as one pcapng file, an interface for each end of each host."""
+        ends = [(host, end.name) for host in self.captures for end in self._lab.interfaces(host)]
+        drops = {
+            (host, self._lab.interfaces(host)[0].name): seen.drops
+            for host, seen in self.captures.items()
+            if self._lab.interfaces(host)
+        }
+        capture.write(path, self._frames(), ends, drops)
+
+    def _frames(self) -> Iterator[Frame]:
+        for seen in self.captures.values():
+            yield from seen.frames
