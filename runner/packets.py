@@ -52,6 +52,7 @@ class Packet:
     """One frame as one host's capture saw it.
 
     `number` is its place in the capture file, from 1: Wireshark's frame number. `network` is the lab's name of the link.
+    `link` is the file format's number of the link: 1 is Ethernet, and a lab makes nothing else.
     """
 
     number: int
@@ -62,6 +63,7 @@ class Packet:
     direction: Literal["out", "in"]
     data: bytes
     header: Header
+    link: int = 1
 
     @property
     def payload(self) -> bytes:

@@ -1,0 +1,394 @@
+"""Captured frames: out of the agent's packet ring, into one pcapng file, and back out of any pcap or pcapng
+file.
+
+Bytes and where they were seen only: what the bytes mean is the runner's affair. Nothing here talks to an
+agent. Sources: packet_mmap and linux/if_packet.h for the ring; draft-ietf-opsawg-pcapng and
+draft-ietf-opsawg-pcap for the files.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+Direction = Literal["out", "in"]
+End = tuple[str, str]
+"""A host's name and its interface's."""
+
+ETHERNET = 1
+"""LINKTYPE_ETHERNET, the link of every frame that a lab makes."""
+
+
+class CaptureError(ValueError):
+    """A capture is damaged or none at all. `offset` is where, in bytes from its beginning."""
+
+    def __init__(self, what: str, offset: int) -> None:
+        super().__init__(f"{what} (at byte {offset})")
+        self.offset = offset
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame as one end saw it.
+
+    `time_ns` is CLOCK_REALTIME; `length` the bytes on the wire, which is len(data) unless the capture cut it;
+    `link` the file format's number of the link (LINKTYPE). Files that do not tell the direction give `in`.
+    """
+
+    time_ns: int
+    host: str
+    interface: str
+    direction: Direction
+    data: bytes
+    length: int
+    link: int = ETHERNET
+
+
+# --- the ring -------------------------------------------------------------------------------------
+
+_RECORD = struct.Struct("=6I2H2IH2x8x2xHiHB")
+"""struct tpacket3_hdr, padded to TPACKET_ALIGN (48 bytes), and the struct sockaddr_ll behind it as far as we
+need it: next, sec, nsec, snaplen, len, status, mac, net, rxhash, VLAN tci, VLAN tpid; protocol, ifindex,
+hatype, pkttype."""
+_PACKET_OUTGOING = 4
+_VLAN_VALID, _VLAN_TPID_VALID = 1 << 4, 1 << 6
+_DOT1Q = 0x8100
+
+
+def frames_of(records: bytes, host: str, interfaces: Mapping[int, str]) -> Iterator[Frame]:
+    """The frames of one block of a TPACKET_V3 ring, from its first `tpacket3_hdr` on (packet(7),
+    packet_mmap).
+
+    `tp_next_offset` leads from record to record, 0 ends them. A VLAN tag that the kernel took out of the
+    frame is put back. Raises CaptureError where a record does not fit into what is there.
+    """
+    offset, end = 0, len(records)
+    while offset < end:
+        if end - offset < _RECORD.size:
+            raise CaptureError("a record of the ring is cut off", offset)
+        (
+            following,
+            seconds,
+            nanoseconds,
+            kept,
+            length,
+            status,
+            mac,
+            _,
+            _,
+            tag,
+            tag_type,
+            _,
+            index,
+            _,
+            kind,
+        ) = _RECORD.unpack_from(records, offset)
+        begin = offset + mac
+        if begin + kept > end:
+            raise CaptureError("a frame of the ring is cut off", offset)
+        data = records[begin : begin + kept]
+        if status & _VLAN_VALID:
+            data = _tagged(data, tag, tag_type if status & _VLAN_TPID_VALID else _DOT1Q)
+            length += 4
+        name = interfaces.get(index) or f"if{index}"
+        direction: Direction = "out" if kind == _PACKET_OUTGOING else "in"
+        yield Frame(seconds * 1_000_000_000 + nanoseconds, host, name, direction, data, length)
+        if following == 0:
+            return
+        offset += following
+
+
+def _tagged(data: bytes, tag: int, tag_type: int) -> bytes:
+    """The frame with the VLAN tag that the kernel keeps beside it (skb->vlan_tci) back in its place."""
+    return data[:12] + struct.pack("!HH", tag_type, tag & 0xFFFF) + data[12:]
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+_SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _STATISTICS, _PACKET = 0x0A0D0D0A, 1, 2, 3, 5, 6
+_COMMENT, _APPLICATION, _NAME, _RESOLUTION, _TIME_OFFSET, _FLAGS, _DROPPED = 1, 4, 2, 9, 14, 2, 5
+_BYTE_ORDER = 0x1A2B3C4D
+_ENHANCED = struct.Struct("<7I")
+_ENHANCED_END = struct.Struct("<HHIII")
+_DIRECTIONS = {"in": 1, "out": 2}
+
+
+def write(
+    path: Path,
+    frames: Iterable[Frame],
+    interfaces: Sequence[End],
+    drops: Mapping[End, int] | None = None,
+    comment: str = "",
+) -> int:
+    """Write a pcapng file, sorted by time; returns how many frames it has.
+
+    Each end gets an interface named `HOST:INTERFACE`, in the order given; ends that only frames know come
+    after them. `drops` are frames that the kernel dropped, kept in interface statistics at the end.
+    """
+    ordered = sorted(frames, key=attrgetter("time_ns"))
+    numbers = {end: number for number, end in enumerate(dict.fromkeys(interfaces))}
+    links = dict.fromkeys(numbers, ETHERNET)
+    for frame in ordered:
+        end = (frame.host, frame.interface)
+        numbers.setdefault(end, len(numbers))
+        links[end] = frame.link
+    with path.open("wb", buffering=1 << 20) as file:
+        file.write(_section(comment))
+        for end in numbers:
+            file.write(_interface(end, links[end]))
+        for frame in ordered:
+            file.write(_packet(numbers[(frame.host, frame.interface)], frame))
+        last = ordered[-1].time_ns if ordered else 0
+        for end, dropped in (drops or {}).items():
+            if end in numbers:
+                file.write(_statistics(numbers[end], last, dropped))
+    return len(ordered)
+
+
+def _block(kind: int, body: bytes) -> bytes:
+    length = struct.pack("<I", 12 + len(body))
+    return struct.pack("<I", kind) + length + body + length
+
+
+def _option(code: int, value: bytes) -> bytes:
+    return struct.pack("<HH", code, len(value)) + value + b"\0" * (-len(value) % 4)
+
+
+def _section(comment: str) -> bytes:
+    options = _option(_APPLICATION, b"Socket Lab")
+    if comment:
+        options = _option(_COMMENT, comment.encode()[:65_000]) + options
+    return _block(_SECTION, struct.pack("<IHHq", _BYTE_ORDER, 1, 0, -1) + options + _option(0, b""))
+
+
+def _interface(end: End, link: int) -> bytes:
+    host, name = end
+    named = f"{host}:{name}" if host else name
+    options = _option(_NAME, named.encode()) + _option(_RESOLUTION, b"\x09") + _option(0, b"")
+    return _block(_INTERFACE, struct.pack("<HHI", link, 0, 0) + options)
+
+
+def _packet(interface: int, frame: Frame) -> bytes:
+    kept = len(frame.data)
+    padding = -kept % 4
+    total = _ENHANCED.size + kept + padding + _ENHANCED_END.size
+    high, low = frame.time_ns >> 32, frame.time_ns & 0xFFFFFFFF
+    head = _ENHANCED.pack(_PACKET, total, interface, high, low, kept, frame.length)
+    tail = _ENHANCED_END.pack(_FLAGS, 4, _DIRECTIONS[frame.direction], 0, total)
+    return head + frame.data + b"\0" * padding + tail
+
+
+def _statistics(interface: int, time_ns: int, dropped: int) -> bytes:
+    body = struct.pack("<III", interface, time_ns >> 32, time_ns & 0xFFFFFFFF)
+    return _block(_STATISTICS, body + _option(_DROPPED, struct.pack("<Q", dropped)) + _option(0, b""))
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+_LARGEST = 16 << 20
+"""No block and no frame is larger than this many bytes: a damaged length must not fill the memory."""
+_MOST_INTERFACES = 1 << 16
+_PCAP = {0xA1B2C3D4: 1000, 0xA1B23C4D: 1}
+"""Magic number of a pcap file -> nanoseconds of one unit of its fractions of seconds."""
+
+
+def read(path: Path) -> Iterator[Frame]:
+    """The frames of a pcap or pcapng file, in its order, one at a time.
+
+    The host is what stands before the first colon of an interface's name, or empty. Blocks that we do not
+    know are skipped. Raises CaptureError for damage, after the frames before it; OSError where the file
+    cannot be read.
+    """
+    with path.open("rb", buffering=1 << 18) as file:
+        magic = file.read(4)
+        if magic == b"\x0a\x0d\x0d\x0a":
+            yield from _Pcapng(file).frames()
+            return
+        for order in "<>":
+            unit = _PCAP.get(struct.unpack(order + "I", magic)[0]) if len(magic) == 4 else None
+            if unit is not None:
+                yield from _pcap_frames(file, order, unit)
+                return
+    raise CaptureError("this is neither a pcap nor a pcapng file", 0)
+
+
+def _exactly(file: BinaryIO, length: int, offset: int) -> bytes:
+    """So many bytes of the file; raises CaptureError where it ends before."""
+    if length > _LARGEST:
+        raise CaptureError(f"a length of {length} bytes is damage", offset)
+    data = file.read(length)
+    if len(data) < length:
+        raise CaptureError("the file ends in the middle of a block", offset)
+    return data
+
+
+def _pcap_frames(file: BinaryIO, order: str, unit: int) -> Iterator[Frame]:
+    link = (
+        struct.unpack(order + "I", _exactly(file, 20, 4)[16:])[0] & 0xFFFF
+    )  # the upper half speaks of the checksum
+    record = struct.Struct(order + "IIII")
+    offset = 24
+    while head := file.read(16):
+        if len(head) < 16:
+            raise CaptureError("the file ends in the middle of a record", offset)
+        seconds, fraction, kept, length = record.unpack(head)
+        data = _exactly(file, kept, offset)
+        yield Frame(seconds * 1_000_000_000 + fraction * unit, "", "", "in", data, max(length, kept), link)
+        offset += 16 + kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """An interface of a section: a timestamp times `multiply`, divided by `divide`, plus `add` is in
+    nanoseconds.
+    """
+
+    host: str
+    name: str
+    link: int
+    kept: int
+    multiply: int
+    divide: int
+    add: int
+
+
+class _Pcapng:
+    """Reads blocks; holds the byte order and the interfaces of the section it is in, and nothing else."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._offset = 0
+        self._order = "<"
+        self._sources: list[_Source] = []
+        self._set_order("<")
+
+    def _set_order(self, order: str) -> None:
+        self._order = order
+        self._head = struct.Struct(order + "II")
+        self._enhanced = struct.Struct(order + "5I")
+        self._old = struct.Struct(order + "HHIIII")
+        self._sources = []
+
+    def frames(self) -> Iterator[Frame]:
+        """All frames; the file's first four bytes have been read by the caller."""
+        self._file.seek(0)
+        read, readers = self._file.read, {_PACKET: self._enhanced_frame, _SIMPLE_PACKET: self._simple_frame}
+        readers[_OLD_PACKET] = self._old_frame
+        while head := read(8):
+            if len(head) < 8:
+                raise CaptureError("the file ends in the middle of a block", self._offset)
+            kind, total = self._head.unpack(head)
+            if kind == _SECTION:
+                total = self._begin_section(head)
+            elif total < 12 or total % 4:
+                raise CaptureError(f"a block of {total} bytes is damage", self._offset)
+            elif reader := readers.get(kind):
+                yield reader(self._body(total))
+            elif kind == _INTERFACE:
+                self._add_source(self._body(total))
+            else:
+                self._skip(total)
+            self._offset += total
+
+    def _body(self, total: int) -> bytes:
+        data = _exactly(self._file, total - 8, self._offset)
+        if data[-4:] != self._head.pack(0, total)[4:]:
+            raise CaptureError("a block does not end with its length", self._offset)
+        return data[:-4]
+
+    def _skip(self, total: int) -> None:
+        left = total - 12
+        while left:
+            left -= len(_exactly(self._file, min(left, 1 << 20), self._offset))
+        if _exactly(self._file, 4, self._offset) != self._head.pack(0, total)[4:]:
+            raise CaptureError("a block does not end with its length", self._offset)
+
+    def _begin_section(self, head: bytes) -> int:
+        magic = _exactly(self._file, 4, self._offset)
+        for order in "<>":
+            if struct.unpack(order + "I", magic)[0] == _BYTE_ORDER:
+                self._set_order(order)
+                break
+        else:
+            raise CaptureError("a section has no byte order", self._offset)
+        total: int = self._head.unpack(head)[1]
+        if total < 28 or total % 4:
+            raise CaptureError(f"a section header of {total} bytes is damage", self._offset)
+        rest = _exactly(self._file, total - 12, self._offset)
+        if rest[-4:] != head[4:]:
+            raise CaptureError("a section header does not end with its length", self._offset)
+        if struct.unpack_from(self._order + "H", rest)[0] != 1:
+            raise CaptureError("a pcapng of another version", self._offset)
+        return total
+
+    def _options(self, data: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
+        while offset + 4 <= len(data):
+            code, length = struct.unpack_from(self._order + "HH", data, offset)
+            offset += 4
+            if code == 0:
+                return
+            if offset + length > len(data):
+                raise CaptureError("an option does not fit into its block", self._offset)
+            yield code, data[offset : offset + length]
+            offset += length + -length % 4
+
+    def _add_source(self, body: bytes) -> None:
+        if len(body) < 8 or len(self._sources) >= _MOST_INTERFACES:
+            raise CaptureError("a description of an interface is damaged", self._offset)
+        link, kept = struct.unpack_from(self._order + "HxxI", body)
+        name, resolution, add = "", 6, 0
+        for code, value in self._options(body, 8):
+            if code == _NAME:
+                name = value.decode("utf-8", "replace").rstrip("\0")
+            elif code == _RESOLUTION and len(value) == 1:
+                resolution = value[0]
+            elif code == _TIME_OFFSET and len(value) == 8:
+                add = struct.unpack(self._order + "q", value)[0] * 1_000_000_000
+        power, base = resolution & 0x7F, 2 if resolution & 0x80 else 10
+        host, colon, interface = name.partition(":")
+        if not colon:
+            host, interface = "", name
+        self._sources.append(_Source(host, interface, link, kept, 1_000_000_000, base**power, add))
+
+    def _source(self, number: int) -> _Source:
+        if number >= len(self._sources):
+            raise CaptureError(f"a packet of an interface that is not described ({number})", self._offset)
+        return self._sources[number]
+
+    def _enhanced_frame(self, body: bytes) -> Frame:
+        if len(body) < 20:
+            raise CaptureError("a packet block is too short", self._offset)
+        number, high, low, kept, length = self._enhanced.unpack_from(body)
+        return self._frame(body, 20, number, high << 32 | low, kept, length)
+
+    def _old_frame(self, body: bytes) -> Frame:
+        if len(body) < 20:
+            raise CaptureError("a packet block is too short", self._offset)
+        number, _, high, low, kept, length = self._old.unpack_from(body)
+        return self._frame(body, 20, number, high << 32 | low, kept, length)
+
+    def _simple_frame(self, body: bytes) -> Frame:
+        if len(body) < 4:
+            raise CaptureError("a packet block is too short", self._offset)
+        length = struct.unpack_from(self._order + "I", body)[0]
+        source = self._source(0)
+        kept = min(length, len(body) - 4, source.kept or length)
+        return Frame(source.add, source.host, source.name, "in", body[4 : 4 + kept], length, source.link)
+
+    def _frame(self, body: bytes, begin: int, number: int, ticks: int, kept: int, length: int) -> Frame:
+        source = self._source(number)
+        after = begin + kept
+        if after > len(body):
+            raise CaptureError("a packet does not fit into its block", self._offset)
+        direction: Direction = "in"
+        for code, value in self._options(body, after + -kept % 4):
+            if code == _FLAGS and len(value) == 4:
+                flags = struct.unpack(self._order + "I", value)[0]
+                direction = "out" if flags & 3 == 2 else "in"
+        time_ns = ticks * source.multiply // source.divide + source.add
+        data = body[begin:after]
+        return Frame(time_ns, source.host, source.name, direction, data, max(length, kept), source.link)

@@ -1,0 +1,106 @@
+"""Scapy's answer: the only module that imports it, and only when it is asked something.
+
+It takes about half a second to load, so common fields never come here (`runner.fields`). All layers are
+loaded at once, because what scapy makes of a payload depends on which are.
+"""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache, lru_cache
+from importlib import import_module
+from typing import Any
+
+ETHERNET = 1
+_CONTRIBUTED = ("igmp", "igmpv3")
+_RAW_LINKS = frozenset({12, 14, 101, 228, 229})
+
+
+@cache
+def _scapy() -> Any:
+    """scapy.all with the contributed layers that a lab needs."""
+    scapy = import_module("scapy.all")
+    for name in _CONTRIBUTED:
+        import_module(f"scapy.contrib.{name}")
+    return scapy
+
+
+@cache
+def layers() -> dict[str, Any]:
+    """Layer name -> scapy's class, of all that are loaded."""
+    return {layer.__name__: layer for layer in _scapy().conf.layers}
+
+
+def layer_problem(name: str) -> str | None:
+    """None if scapy has a layer of that name, else what is wrong and what was probably meant."""
+    if name in layers():
+        return None
+    near = difflib.get_close_matches(name, layers(), 1)
+    return f"there is no layer {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def field_problem(layer: str, field: str) -> str | None:
+    """None if the layer has that field, else what is wrong and what was probably meant."""
+    problem = layer_problem(layer)
+    if problem is not None:
+        return problem
+    names = [one.name for one in layers()[layer].fields_desc]
+    if field in names:
+        return None
+    near = difflib.get_close_matches(field, names, 1)
+    meant = f"did you mean {layer}.{near[0]}?" if near else f"its fields are {', '.join(names)}"
+    return f"{layer} has no field {field!r}; {meant}"
+
+
+@lru_cache(2048)
+def dissected(data: bytes, link: int = ETHERNET) -> Any:
+    """The frame as scapy's packet; nothing that scapy raises on hostile bytes gets out, they become Raw."""
+    scapy = _scapy()
+    try:
+        if link in _RAW_LINKS:
+            return (scapy.IPv6 if data[:1] >= b"\x60" else scapy.IP)(data)
+        first = scapy.conf.l2types.num2layer.get(link, scapy.Raw)
+        return first(data)
+    except Exception:  # scapy promises nothing about malformed bytes
+        return scapy.Raw(data)
+
+
+def has_layer(data: bytes, link: int, layer: str) -> bool:
+    """Whether scapy finds that layer in the frame."""
+    found = layers().get(layer)
+    return found is not None and found in dissected(data, link)
+
+
+def value(data: bytes, link: int, layer: str, field: str) -> int | str | bytes | None:
+    """A field of the first such layer; None where the frame has none. Flags are letters, other objects their
+    text.
+    """
+    found = layers().get(layer)
+    packet = dissected(data, link)
+    if found is None or found not in packet:
+        return None
+    return plain(getattr(packet[found], field, None))
+
+
+def plain(value: Any) -> int | str | bytes | None:
+    """A value of scapy's as a number, text or bytes."""
+    if value is None or type(value) in (int, str, bytes):
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, bytes):
+        return bytes(value)
+    return str(value)
+
+
+def summary(data: bytes, link: int = ETHERNET) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Every layer of a frame with every field as scapy would show it: for reports."""
+    found = []
+    packet = dissected(data, link)
+    while packet.__class__.__name__ != "NoPayload":
+        fields = [
+            (one.name, str(one.i2repr(packet, packet.getfieldval(one.name)))) for one in packet.fields_desc
+        ]
+        found.append((packet.__class__.__name__, fields))
+        packet = packet.payload
+    return found
