@@ -144,7 +144,9 @@ _HAS: Mapping[str, Callable[[Packet], bool]] = {
     "ICMP": lambda packet: packet.header.protocol == ICMP and packet.header.transport >= 0,
 }
 _TUNNELS = frozenset({4, 41, 47})
-"""IP protocols that carry whole packets (IPv4, IPv6, GRE): the layer that was asked for may be the inner one."""
+"""IP protocols that carry whole packets (IPv4, IPv6, GRE): the layer that was asked for may be the inner
+one.
+"""
 _CHECKED = {"TCP": TCP, "UDP": UDP, "ICMP": ICMP, "ICMPv6": ICMPV6}
 
 
