@@ -22,8 +22,8 @@ _TAGS = frozenset({0x8100, 0x88A8, 0x9100})
 _RAW_LINKS = frozenset({12, 14, 101, 228, 229})
 _NULL_LINKS = frozenset({0, 108})
 _COOKED, _COOKED2 = 113, 276
-_HOP_BY_HOP, _ROUTING, _FRAGMENT, _AUTHENTICATION, _NOTHING, _DESTINATION = 0, 43, 44, 51, 59, 60
-_CHAINED = frozenset({_HOP_BY_HOP, _ROUTING, _DESTINATION, 135})
+_HOP_BY_HOP, _ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION, _MOBILITY = 0, 43, 44, 51, 60, 135
+_EXTENSIONS = frozenset({_HOP_BY_HOP, _ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION, _MOBILITY})
 
 _ipv4 = struct.Struct("!BBHHHBBH4s4s").unpack_from
 _ipv6 = struct.Struct("!IHBB16s16s").unpack_from
@@ -31,6 +31,7 @@ _arp = struct.Struct("!HHBBH").unpack_from
 _tcp = struct.Struct("!HHIIHH").unpack_from
 _udp = struct.Struct("!HHH").unpack_from
 _two = struct.Struct("!H").unpack_from
+_fragment = struct.Struct("!HI").unpack_from
 
 _LARGE_ICMP = {13: 20, 14: 20, 17: 12, 18: 12}
 """ICMP messages whose header is larger than 8 bytes: timestamps and address masks (RFC 792, RFC 950)."""
@@ -145,29 +146,37 @@ def _decode_ipv6(data: bytes, offset: int, source: str, target: str) -> Header:
     if length == 0 or end > size:
         end = size
     ident, more, fragment = -1, False, 0
-    while True:
-        if protocol in _CHAINED or protocol == _AUTHENTICATION:
-            if start + 8 > end:
-                break
-            step = (data[start + 1] + 2) << 2 if protocol == _AUTHENTICATION else (data[start + 1] + 1) << 3
-            if start + step > end:
-                break
-        elif protocol == _FRAGMENT and start + 8 <= end:
-            bits, step = _two(data, start + 2)[0], 8
-            fragment, more = bits & 0xFFF8, bits & 1 != 0
-            ident = int.from_bytes(data[start + 4 : start + 8], "big")
-        else:
-            break
-        protocol, start = data[start], start + step
-        if fragment:
-            break
+    if protocol in _EXTENSIONS:
+        protocol, start, ident, more, fragment = _behind_extensions(data, start, end, protocol)
     common = (
         source, target, IPV6, 6, ip_text(src), ip_text(dst), protocol, ttl, first >> 20 & 255, ident,
         False, more, fragment,
     )  # fmt: skip
-    if protocol == _FRAGMENT and start + 8 > end:
+    if protocol < 0:
         return Header(*common)
     return _decode_transport(data, start, end, common, protocol, fragment)
+
+
+def _behind_extensions(data: bytes, start: int, end: int, protocol: int) -> tuple[int, int, int, bool, int]:
+    """The upper protocol (-1: cut off) and where it begins; identification, more-fragments flag and
+    offset.
+    """
+    ident, more, fragment = -1, False, 0
+    while protocol in _EXTENSIONS and not fragment:
+        if start + 8 > end:
+            return -1, start, ident, more, fragment
+        step = 8
+        if protocol == _FRAGMENT:
+            bits, ident = _fragment(data, start + 2)
+            fragment, more = bits & 0xFFF8, bits & 1 != 0
+        elif protocol == _AUTHENTICATION:
+            step = (data[start + 1] + 2) << 2  # RFC 4302 section 2.2: in words of four bytes, minus two
+        else:
+            step = (data[start + 1] + 1) << 3
+        if start + step > end:
+            return -1, start, ident, more, fragment
+        protocol, start = data[start], start + step
+    return protocol, start, ident, more, fragment
 
 
 _Common = tuple[str, str, int, int, str, str, int, int, int, int, bool, bool, int]
@@ -193,6 +202,8 @@ def _decode_transport(
         sport, dport, length = _udp(data, start)
         carried = length - 8 if 8 <= length <= room else room - 8
         return Header(*common, sport, dport, -1, -1, -1, -1, -1, -1, -1, start, start + 8, carried)
+    if protocol in (TCP, UDP) and room >= 4:  # cut off behind the ports, as in what an ICMP error quotes
+        return Header(*common, *_udp(data[start : start + 4] + b"\0\0")[:2], payload=end)
     if room >= 8 and protocol in (ICMP, IGMP):
         head = min(_LARGE_ICMP.get(data[start], 8), room) if protocol == ICMP else 8
         code = data[start + 1] if protocol == ICMP else -1

@@ -29,7 +29,7 @@ class RelativeNumbers:
         Without the ACK flag the acknowledgement number means nothing and is given as it stands.
         """
         header = packet.header
-        if header.protocol != TCP or header.sport < 0:
+        if header.protocol != TCP or header.transport < 0:
             return -1, -1
         first, seq, flags = self._first, header.seq, header.flags
         ours = (packet.network, header.src, header.sport, header.dst, header.dport)

@@ -119,7 +119,7 @@ def _own_packets(evidence: Evidence, facts: SocketFacts) -> Iterator[Packet]:
     for packet in evidence.captured(facts.host):
         header = packet.header
         near, far = (header.src, header.sport), (header.dst, header.dport)
-        if header.protocol != TCP or header.sport < 0 or packet.time_ns < facts.born_ns:
+        if header.protocol != TCP or header.transport < 0 or packet.time_ns < facts.born_ns:
             continue
         if ((*near, *far) if packet.direction == "out" else (*far, *near)) not in ends:
             continue
