@@ -1,0 +1,405 @@
+"""Conditions: `LAYER`, or `FIELD OP VALUE`, joined by `and`; nothing else. Reading them, and whether a packet
+meets them.
+
+Used by `where:`, by `sniff_packet` and by the fields of a ladder line. Knows no flow and no file; what fields
+there are is `runner.fields`' affair.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal, NamedTuple
+
+from runner import fields
+from runner.errors import Blind, Misplaced
+from runner.headers import ACK
+from runner.packets import Transmission
+from runner.quoting import QUOTED, quoted, unquoted
+from runner.wire import canonical
+from runner.words import NUMBERS
+
+Operator = Literal["", "=", "!=", "<", "<=", ">", ">=", "has"]
+Operand = int | str | bytes | frozenset[str] | None
+Owner = Callable[[str], str]
+"""Who owns an address: a host's name, or the address itself (`Evidence.owner`)."""
+
+DERIVED = {
+    "len": "bytes that the transport carries",
+    "seq": "sequence number relative to the connection's first",
+    "ack": "acknowledgement number relative to the connection's first",
+    "after": "time since the packet of the line before (in ladders)",
+}
+"""Fields that no header has, with what they mean."""
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)?"
+_FIELD = re.compile(_NAME)
+_OPERATOR = re.compile(r"\s*(==|!=|<=|>=|=|<|>|has(?=\s|$))\s*")
+_VALUE = re.compile(QUOTED + r'|[^\s"?]+')
+_AND = re.compile(r"\s+and(?=\s|$)")
+_ADDRESSES = frozenset({
+    "Ether.src", "Ether.dst", "IP.src", "IP.dst", "IPv6.src", "IPv6.dst",
+    "ARP.psrc", "ARP.pdst", "ARP.hwsrc", "ARP.hwdst",
+})  # fmt: skip
+"""Fields that hold addresses: they are compared as such, and a host's name stands for all of its own."""
+_TEXTS = frozenset({*_ADDRESSES, "TCP.flags", "IP.flags", "TCP.options"})
+_NUMERIC_LAYERS = frozenset({"Ether", "IP", "IPv6", "ARP", "TCP", "UDP", "ICMP"})
+_ORDERS = ("<", "<=", ">", ">=")
+_LAYER_OF = {
+    "ttl": "IP", "tos": "IP", "id": "IP", "frag": "IP", "src": "IP", "dst": "IP", "proto": "IP",
+    "flags": "TCP", "sport": "TCP", "dport": "TCP", "window": "TCP", "type": "ICMP", "code": "ICMP",
+}  # fmt: skip
+"""What is probably meant by a field without its layer."""
+_UNITS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "min": 60_000_000_000}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition. `operator` is empty for a bare layer. `operand` is as the field wants it, `text` as it
+    was written.
+
+    A field that scapy alone knows has its operand as text or bytes (`DNSQR.qname`), to be fitted to what the
+    packet has.
+    """
+
+    field: str
+    operator: Operator
+    operand: Operand
+    text: str
+    column: int = 0
+
+    def __str__(self) -> str:
+        if not self.operator:
+            return self.field
+        sign = " has " if self.operator == "has" else self.operator
+        return f"{self.field}{sign}{self.text}"
+
+    @property
+    def host(self) -> str | None:
+        """The operand where it must be the name of a host: in a field of addresses, and no address itself."""
+        operand = self.operand if self.field in _ADDRESSES else None
+        return operand if isinstance(operand, str) and not _looks_like_address(operand) else None
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def parse(text: str) -> tuple[Condition, ...]:
+    """Conditions joined by `and`; raises Misplaced with the place, the length and what was probably meant.
+
+    `after` is refused: only a ladder has a line before.
+    """
+    found: list[Condition] = []
+    position = _skip(text, 0)
+    while True:
+        condition, end = read(text, position)
+        if condition.field == "after":
+            raise _misplaced(text, position, len("after"), "`after` is for ladders: here is no line before")
+        found.append(condition)
+        position = _skip(text, end)
+        if position == len(text):
+            return tuple(found)
+        joined = _AND.match(text, end)
+        if joined is None:
+            length = len(text[position:].split()[0])
+            raise _misplaced(text, position, length, "conditions are joined by `and`; there is no other way")
+        position = _skip(text, joined.end())
+
+
+def begins(text: str, position: int) -> bool:
+    """Whether `FIELD OP` stands at that place of a text: what distinguishes a condition from a word."""
+    name = _FIELD.match(text, position)
+    return name is not None and _OPERATOR.match(text, name.end()) is not None
+
+
+def read(text: str, position: int) -> tuple[Condition, int]:
+    """The condition at that place of a text, and where it ends; raises Misplaced."""
+    name = _FIELD.match(text, position)
+    if name is None:
+        rest = text[position:].split()
+        message = "here must be a layer or a field, as in TCP.flags = SA"
+        raise _misplaced(text, position, len(rest[0]) if rest else 1, message)
+    field = name.group()
+    operator = _OPERATOR.match(text, name.end())
+    if operator is None:
+        _check_layer(text, position, field)
+        return Condition(field, "", None, "", position), name.end()
+    if operator[1] == "==":
+        raise _misplaced(text, operator.start(1), 2, "equal is written with one sign", "=")
+    _check_field(text, position, field)
+    value = _VALUE.match(text, operator.end())
+    if value is None:
+        raise _misplaced(text, operator.end(), 1, f"here must be the value that {field} is compared with")
+    sign: Operator = operator[1]  # type: ignore[assignment]
+    operand = _operand(text, value, field, sign)
+    return Condition(field, sign, operand, value.group(), position), value.end()
+
+
+def _skip(text: str, position: int) -> int:
+    while position < len(text) and text[position].isspace():
+        position += 1
+    return position
+
+
+def _misplaced(text: str, position: int, length: int, message: str, suggestion: str = "") -> Misplaced:
+    """The mistake, with its line and column inside the text."""
+    line = text.count("\n", 0, position)
+    column = position - (text.rfind("\n", 0, position) + 1)
+    return Misplaced(message, line=line, column=column, length=max(1, length), suggestion=suggestion)
+
+
+def _check_layer(text: str, position: int, name: str) -> None:
+    if name in DERIVED or "." in name:
+        message = f"{name} must be compared with something, as in {name} = 1"
+        raise _misplaced(text, position, len(name), message)
+    problem = fields.known(name)
+    if problem is not None:
+        raise _misplaced(text, position, len(name), problem, _with_layer(name))
+
+
+def _check_field(text: str, position: int, name: str) -> None:
+    if name in DERIVED:
+        return
+    if "." not in name:
+        message = f"there is no field {name!r}; fields are LAYER.FIELD, or one of {', '.join(DERIVED)}"
+        raise _misplaced(text, position, len(name), message, _with_layer(name))
+    problem = fields.known(name)
+    if problem is not None:
+        raise _misplaced(text, position, len(name), problem)
+
+
+def _with_layer(name: str) -> str:
+    """`IP.ttl` for `ttl`; empty for names that no common layer has."""
+    return next((f"{layer}.{field}" for field, layer in _LAYER_OF.items() if field == name.lower()), "")
+
+
+def _operand(text: str, value: re.Match[str], field: str, operator: Operator) -> Operand:
+    """What a value means for that field."""
+    written, position = value.group(), value.start()
+
+    def wrong(message: str, suggestion: str = "") -> Misplaced:
+        return _misplaced(text, position, len(written), message, suggestion)
+
+    plain = written
+    if written.startswith('"'):
+        data = _unquoted(text, position, written)
+        try:
+            plain = data.decode()
+        except UnicodeDecodeError:
+            return data
+    if field == "after":
+        return _after(plain, operator, wrong)
+    if field.endswith(".chksum") and plain == "bad":
+        _check_bad_checksum(field, operator, wrong)
+        return None
+    if field == "TCP.flags":
+        return _flags(plain, operator, wrong)
+    if field in _TEXTS:
+        if operator in _ORDERS:
+            raise wrong(f"{field} is no number: it can be compared with = and != only")
+        return canonical(plain).lower() if field in _ADDRESSES and _looks_like_address(plain) else plain
+    if field in DERIVED or field.partition(".")[0] in _NUMERIC_LAYERS:
+        return _number(field, plain, wrong)
+    return plain
+
+
+def _unquoted(text: str, position: int, written: str) -> bytes:
+    try:
+        return unquoted(written)
+    except Misplaced as error:
+        raise _misplaced(text, position + error.column, error.length, error.message) from None
+
+
+_Wrong = Callable[..., Misplaced]
+
+
+def _after(plain: str, operator: Operator, wrong: _Wrong) -> int:
+    if operator == "has":
+        raise wrong("a time has nothing inside: compare it with = != < <= > >=")
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ns|us|ms|s|min)", plain)
+    if found is None:
+        raise wrong("a time has a unit: 250ms, 1.5s (ns, us, ms, s, min)")
+    return round(Decimal(found[1]) * _UNITS[found[2]])
+
+
+def _check_bad_checksum(field: str, operator: Operator, wrong: _Wrong) -> None:
+    layer = field.removesuffix(".chksum")
+    if layer not in fields.layers_with_checksums():
+        raise wrong(f"whether a checksum is right is known for {', '.join(fields.layers_with_checksums())}")
+    if operator not in ("=", "!="):
+        raise wrong("a checksum is bad or it is not: = and != only")
+
+
+def _flags(plain: str, operator: Operator, wrong: _Wrong) -> frozenset[str]:
+    if operator in _ORDERS:
+        raise wrong("flags are a set of letters: compare them with =, != or has")
+    number = _whole(plain)
+    if number is not None:
+        return frozenset(fields.flag_letters(number))
+    strange = set(plain.upper()) - set(fields.FLAG_LETTERS)
+    if strange or plain != plain.upper():
+        names = [one[:1] for one in plain.upper().replace("[", "").replace("]", "").split(",")]
+        meant = "".join(dict.fromkeys(names)) if "," in plain else plain.upper() if not strange else ""
+        raise wrong("TCP flags are written as letters: F S R P A U E C N", meant)
+    return frozenset(plain)
+
+
+def _number(field: str, plain: str, wrong: _Wrong) -> int:
+    names = NUMBERS.get(field, {})
+    number = names.get(plain, _whole(plain))
+    if number is None:
+        also = f" or one of {', '.join(names)}" if names else ""
+        raise wrong(f"{field} is a number{also} (decimal, or hexadecimal with 0x); {plain!r} is none")
+    return number
+
+
+def _whole(text: str) -> int | None:
+    if re.fullmatch(r"0[xX][0-9A-Fa-f]+", text):
+        return int(text, 16)
+    return int(text) if re.fullmatch(r"-?[0-9]{1,20}", text) else None
+
+
+def _looks_like_address(text: str) -> bool:
+    return ":" in text or re.fullmatch(r"[0-9.]+", text) is not None
+
+
+# --- holding --------------------------------------------------------------------------------------
+
+
+def holds(condition: Condition, seen: Transmission, owner: Owner, since_ns: int | None = None) -> bool:
+    """Whether a packet meets a condition. A field that the packet does not have meets none, not even `!=`.
+
+    `since_ns` is when the packet of the line before was sent (for `after`). Raises Blind where the value that
+    was written cannot be compared with what the field holds: nothing would be known then.
+    """
+    if not condition.operator:
+        return fields.has_layer(seen.sent, condition.field)
+    if condition.operand is None:
+        layer = condition.field.removesuffix(".chksum")
+        if not fields.has_layer(seen.sent, layer):
+            return False
+        return fields.checksum_is_bad(seen.sent, layer) == (condition.operator == "=")
+    value = _value(condition, seen, since_ns)
+    if value is None:
+        return False
+    if isinstance(condition.operand, frozenset):
+        return _compare_flags(condition.operator, frozenset(str(value)), condition.operand)
+    return _compare(condition, value, owner)
+
+
+def shown(condition: Condition, seen: Transmission, owner: Owner, since_ns: int | None = None) -> str:
+    """What a packet has in the place of a condition, as an author would write it: `IP.ttl=64`."""
+    field = condition.field
+    if not condition.operator:
+        return f"no {field}"
+    if condition.operand is None:
+        if not fields.has_layer(seen.sent, field.removesuffix(".chksum")):
+            return f"no {field}"
+        return "a right checksum" if condition.operator == "=" else "a bad checksum"
+    value = _value(condition, seen, since_ns)
+    if value is None:
+        return "no line before it" if field == "after" else f"no {field}"
+    if field == "after":
+        return f"after={duration_text(int(value))}"
+    if field in _ADDRESSES and isinstance(value, str) and owner(value) != value:
+        return f"{field}={owner(value)} ({value})"
+    text = quoted(value) if isinstance(value, bytes) else str(value)
+    return f"{field}={text}"
+
+
+def duration_text(ns: int) -> str:
+    """A time as an author would write it: `3.2ms`."""
+    for unit, size in (("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)):
+        if abs(ns) >= size:
+            return f"{ns / size:.3g}{unit}" if abs(ns) < 1000 * size else f"{ns / size:.0f}{unit}"
+    return f"{ns}ns"
+
+
+def _value(condition: Condition, seen: Transmission, since_ns: int | None) -> int | str | bytes | None:
+    match condition.field:
+        case "len":
+            return seen.sent.header.length if seen.sent.header.payload >= 0 else None
+        case "seq":
+            return seen.seq if seen.seq >= 0 else None
+        case "ack":
+            return seen.ack if seen.ack >= 0 and seen.sent.header.flags & ACK else None
+        case "after":
+            return None if since_ns is None else seen.sent.time_ns - since_ns
+        case field:
+            return fields.value(seen.sent, field)
+
+
+def _compare_flags(operator: Operator, value: frozenset[str], wanted: frozenset[str]) -> bool:
+    if operator == "has":
+        return wanted <= value
+    return (value == wanted) == (operator == "=")
+
+
+def _compare(condition: Condition, value: int | str | bytes, owner: Owner) -> bool:
+    operator, wanted = condition.operator, condition.operand
+    if isinstance(value, int):
+        return _compare_numbers(operator, value, _as_number(condition))
+    if isinstance(value, str) and isinstance(wanted, str):
+        return _compare_texts(condition, value, wanted, owner)
+    found = value.encode() if isinstance(value, str) else value
+    expected = wanted if isinstance(wanted, bytes) else str(wanted).encode()
+    if operator == "has":
+        return expected in found
+    _refuse_order(condition)
+    return (found == expected) == (operator == "=")
+
+
+def _compare_numbers(operator: Operator, value: int, wanted: int) -> bool:
+    match operator:
+        case "=":
+            return value == wanted
+        case "!=":
+            return value != wanted
+        case "<":
+            return value < wanted
+        case "<=":
+            return value <= wanted
+        case ">":
+            return value > wanted
+        case ">=":
+            return value >= wanted
+    return value & wanted == wanted  # has: all of these bits
+
+
+def _compare_texts(condition: Condition, value: str, wanted: str, owner: Owner) -> bool:
+    if condition.operator == "has":
+        return wanted in value
+    _refuse_order(condition)
+    same = value == wanted
+    if not same and condition.field in _ADDRESSES:
+        same = canonical(value) == wanted or owner(value) == wanted
+    return same == (condition.operator == "=")
+
+
+def _as_number(condition: Condition) -> int:
+    wanted = condition.operand
+    number = wanted if isinstance(wanted, int) else _whole(wanted) if isinstance(wanted, str) else None
+    if number is None:
+        raise Blind(f"{condition.field} holds a number: it cannot be compared with {condition.text}")
+    return number
+
+
+def _refuse_order(condition: Condition) -> None:
+    if condition.operator in _ORDERS:
+        raise Blind(f"{condition.field} holds no number: it cannot be compared with {condition.operator}")
+
+
+class Named(NamedTuple):
+    """A word that must be the name of a host, with its place in the text."""
+
+    name: str
+    column: int
+
+
+def hosts_in(conditions: tuple[Condition, ...]) -> Iterator[Named]:
+    """The names that must be hosts."""
+    for condition in conditions:
+        if condition.host is not None:
+            yield Named(condition.host, condition.column)
