@@ -271,6 +271,7 @@ class _Pcapng:
         self._head = struct.Struct(order + "II")
         self._enhanced = struct.Struct(order + "5I")
         self._old = struct.Struct(order + "HHIIII")
+        self._flags_option = struct.Struct(order + "HHI")
         self._sources = []
 
     def frames(self) -> Iterator[Frame]:
@@ -384,11 +385,20 @@ class _Pcapng:
         after = begin + kept
         if after > len(body):
             raise CaptureError("a packet does not fit into its block", self._offset)
-        direction: Direction = "in"
-        for code, value in self._options(body, after + -kept % 4):
-            if code == _FLAGS and len(value) == 4:
-                flags = struct.unpack(self._order + "I", value)[0]
-                direction = "out" if flags & 3 == 2 else "in"
+        options = after + -kept % 4
+        code = 0
+        if len(body) - options == 12:  # as we write them: nothing but the flags
+            code, size, flags = self._flags_option.unpack_from(body, options)
+        if code != _FLAGS or size != 4:
+            flags = self._flags(body, options)
+        direction: Direction = "out" if flags & 3 == 2 else "in"
         time_ns = ticks * source.multiply // source.divide + source.add
         data = body[begin:after]
         return Frame(time_ns, source.host, source.name, direction, data, max(length, kept), source.link)
+
+    def _flags(self, body: bytes, offset: int) -> int:
+        for code, value in self._options(body, offset):
+            if code == _FLAGS and len(value) == 4:
+                flags: int = struct.unpack(self._order + "I", value)[0]
+                return flags
+        return 0

@@ -12,7 +12,8 @@ from importlib import import_module
 from typing import Any
 
 ETHERNET = 1
-_CONTRIBUTED = ("igmp", "igmpv3")
+_CONTRIBUTED = {"IGMP": "scapy.contrib.igmp", "IGMPv3": "scapy.contrib.igmpv3"}
+"""Layers that older versions of scapy do not load by themselves, and the modules they are in."""
 _RAW_LINKS = frozenset({12, 14, 101, 228, 229})
 
 
@@ -20,8 +21,10 @@ _RAW_LINKS = frozenset({12, 14, 101, 228, 229})
 def _scapy() -> Any:
     """scapy.all with the contributed layers that a lab needs."""
     scapy = import_module("scapy.all")
-    for name in _CONTRIBUTED:
-        import_module(f"scapy.contrib.{name}")
+    loaded = {layer.__name__ for layer in scapy.conf.layers}
+    for name, module in _CONTRIBUTED.items():
+        if name not in loaded:
+            import_module(module)
     return scapy
 
 

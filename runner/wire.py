@@ -118,21 +118,27 @@ class _Links:
         for end in interfaces:
             self._ends[end.network].append((end.host, end.name))
             self._owners[(end.network, end.mac)].append((end.host, end.name))
+        self._targets: dict[tuple[str, str, str], list[_End]] = {}
         self._complete = {host for host, one in captures.items() if not one.missing and not one.drops}
 
     def _expected(self, packet: Packet) -> list[_End]:
         """Where a frame should arrive; empty where nobody of the lab is its target."""
-        target = packet.header.target_mac
-        if is_group(target):
-            ends = self._ends[packet.network]
-        else:
-            ends = self._owners.get((packet.network, target), [])
-        return [end for end in ends if end[0] != packet.host]
+        network, target, host = packet.network, packet.header.target_mac, packet.host
+        key = (network, target, host)
+        known = self._targets.get(key)
+        if known is None:
+            ends = self._ends[network] if is_group(target) else self._owners.get((network, target), [])
+            known = self._targets[key] = [end for end in ends if end[0] != host]
+        return known
 
     def split(self, copies: _Copies) -> list[_Raw]:
         """The transmissions that frames of the same bytes on one network are."""
         if not copies.sent:
             return self._strays(copies.arrived)
+        if len(copies.sent) == len(copies.arrived) == 1:  # nearly all frames: no need to look any closer
+            sent, copy = copies.sent[0], copies.arrived[0]
+            if self._expected(sent) == [(copy.host, copy.interface)]:
+                return [_Raw(sent, [copy])]
         raw = [_Raw(packet) for packet in copies.sent]
         by_end: defaultdict[_End, list[Packet]] = defaultdict(list)
         for packet in copies.arrived:

@@ -96,7 +96,7 @@ extensions = st.lists(
 )
 first_fragments = st.booleans().map(lambda more: IPv6ExtHdrFragment(offset=0, m=int(more), id=77))
 ipv6 = st.builds(
-    lambda src, dst, hlim, tc, chain, fragment, carried: _ipv6(src, dst, hlim, tc, [*chain, *fragment], carried),
+    lambda src, dst, hlim, tc, chain, part, carried: _ipv6(src, dst, hlim, tc, [*chain, *part], carried),
     ip6, ip6, bytes8, bytes8, extensions, st.one_of(st.just([]), first_fragments.map(lambda one: [one])),
     st.one_of(tcp, udp, icmp6, other),
 )  # fmt: skip
