@@ -1,6 +1,6 @@
 """One line of a picture: cells of a terminal, each with a character and a meaning.
 
-Text is put at columns and may overwrite what is there; wide characters take two cells and are never cut in half.
+Text is put at columns and may overwrite what is there; wide characters take two cells and are never cut.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Row:
         self._cells: list[tuple[str, Style]] = [(" ", "plain")] * width
 
     def put(self, column: int, written: str, style: Style = "plain") -> None:
-        """Write printable text from a column on; marks of no width are joined to the character before them."""
+        """Write printable text from a column on; marks of no width join the one before."""
         for character in written:
             size = text.cells(character)
             if size == 0:
@@ -27,7 +27,7 @@ class Row:
                 continue
             for cell in range(column, column + size):
                 self._clear(cell)
-            if 0 <= column and column + size <= len(self._cells):
+            if column >= 0 and column + size <= len(self._cells):
                 self._cells[column] = (character, style)
                 if size == 2:
                     self._cells[column + 1] = ("", style)

@@ -1,6 +1,6 @@
 """What a report is written on: a stream, its width, and whether it takes colours and more than ASCII.
 
-Plain lines only, no cursor movement. Meanings have colours here and nowhere else; what is printed is others' affair.
+Plain lines only, no cursor movement. Meanings have colours here and nowhere else.
 Not `rich`: importing it takes longer than a whole lab (50 ms against 10).
 """
 
@@ -25,7 +25,7 @@ _CODES: dict[Style, str] = {
     "host": "36",
     "data": "1",
 }
-"""SGR parameters (ECMA-48 section 8.3.117): no meaning rests on colour alone, each has a word or a mark too."""
+"""SGR parameters (ECMA-48 section 8.3.117). No meaning rests on colour alone: each has a mark too."""
 
 NARROWEST, WIDEST = 60, 200
 """The widths in columns that reports are made for."""
@@ -81,8 +81,8 @@ class Paper:
 def terminal(stream: TextIO | None = None) -> Paper:
     """The paper that standard output is.
 
-    Colour only on a terminal that is not `dumb` and where NO_COLOR is unset or empty (no-color.org); the width of
-    the terminal or of COLUMNS, else 80. Unicode where the stream's encoding can write it.
+    Colour only on a terminal that is not `dumb` and where NO_COLOR is unset or empty (no-color.org); the width
+    of the terminal or of COLUMNS, else 80. Unicode where the stream's encoding can write it.
     """
     stream = stream or sys.stdout
     is_terminal = stream.isatty()

@@ -10,14 +10,14 @@ import unicodedata
 
 ELLIPSIS = "…"
 STACKED = 2
-"""How many combining marks may stand on one character; more are escaped, since they would run over other lines."""
+"""How many combining marks may stand on a character; more are escaped: they would run over other lines."""
 
 
 def printable(text: str) -> str:
     """One line of text that a terminal shows as it is: everything else is written as an escape of Python.
 
-    What is printable says Unicode's general category: Other (controls, format characters such as bidirectional
-    overrides, surrogates, unassigned) and Separator (all but the space) are not, as `str.isprintable` knows.
+    What is printable says Unicode's general category: Other (controls, format characters such as those for the
+    direction of writing, surrogates, unassigned) and Separator (all but the space) are not (`str.isprintable`).
     """
     if text.isascii() and text.isprintable():
         return text

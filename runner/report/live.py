@@ -1,0 +1,95 @@
+"""Each step as it happens, a line each: host, call, outcome, whether it blocked and how long.
+
+Lines are only ever added, so that a pipe, a log and a terminal get the same. What a run came to in the end is
+`runner.report.terminal`'s affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner.history import CallRecord, StepRecord
+from runner.report import wording
+from runner.report.paper import Paper, Style
+from runner.report.text import duration, padded, printable, shortened, width
+
+STEPS_WIDE = 46
+"""The most cells that the text of a step gets in a list of steps, so that outcomes stand near."""
+
+
+class Live:
+    """A watcher (`runner.stage.Watcher`) that writes a line for each thing it is shown."""
+
+    def __init__(self, paper: Paper, owner: wording.Owner = str) -> None:
+        self._paper = paper
+        self._owner = owner
+        self._host_width = 6
+
+    def hosts(self, names: Sequence[str]) -> None:
+        """Say which hosts there will be, so that the columns fit them."""
+        self._host_width = min(16, max(map(width, names), default=6))
+
+    def step(self, record: StepRecord, calls: Sequence[CallRecord]) -> None:
+        """A step began to be pending, or ended."""
+        if record.status == "again":
+            return
+        mark, style = self._mark(record)
+        host = padded(printable(record.host or ""), self._host_width)
+        head = f"{record.number:>4}  "
+        room = self._paper.width - len(head) - self._host_width - 2
+        text, told = printable(record.text), self._told(record, calls)
+        taken = max(min(STEPS_WIDE, room * 3 // 5), room - width(told) - width(mark) - 3)
+        column = min(max(min(STEPS_WIDE, room * 3 // 5), 20), taken)
+        text = padded(text, column) if width(text) <= column else shortened(text, taken)
+        paper = self._paper
+        paper.line(
+            f"{paper.styled(head, 'quiet')}{paper.styled(host, 'host')}  {text} "
+            f"{paper.styled(mark, style)} {paper.styled(told, 'quiet' if style == 'good' else style)}"
+        )
+        if record.reason and record.status in ("failed", "broken"):
+            self._reason(record)
+
+    def note(self, text: str) -> None:
+        """Something else that a reader wants to know."""
+        self._paper.line(self._paper.styled(f"      {printable(text)}", "quiet"))
+
+    def _mark(self, record: StepRecord) -> tuple[str, Style]:
+        marks = self._paper.marks
+        match record.status:
+            case "passed":
+                return marks.passed, "good"
+            case "pending":
+                return marks.waits, "waits"
+            case "skipped":
+                return "-", "quiet"
+            case "broken":
+                return marks.unknown, "bad"
+            case _:
+                return marks.failed, "bad"
+
+    def _told(self, record: StepRecord, calls: Sequence[CallRecord]) -> str:
+        """What the step came to, in few words."""
+        if record.status == "pending":
+            return "blocked: asleep in the kernel"
+        if record.status == "skipped":
+            return f"not done: {printable(record.reason)}"
+        if record.status in ("failed", "broken"):
+            return f"{printable(Path(record.path).name)}:{record.line}"
+        return told(calls[-1], self._owner) if calls else ""
+
+    def _reason(self, record: StepRecord) -> None:
+        indent = " " * 6
+        for line in record.reason.split("\n"):
+            self._paper.line(self._paper.styled(f"{indent}{printable(line)}", "bad"))
+
+
+def told(call: CallRecord, owner: wording.Owner) -> str:
+    """What a call came to and how long it took: `"hello" after being blocked for 0.9 ms`, `85 us`."""
+    outcome = wording.outcome(call, owner)
+    if call.ended_ns is None:
+        return outcome
+    took = duration(call.ended_ns - call.began_ns)
+    if call.asleep_ns is not None:
+        took = f"was blocked {took}"
+    return f"{outcome}, {took}" if outcome else took

@@ -1,0 +1,154 @@
+"""Calls and packets of a run as moments on one timeline: what a picture shows, in order.
+
+Chooses and orders only; how a moment looks is `runner.report.ladder`'s affair.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from runner.evidence import Evidence
+from runner.headers import ICMPV6
+from runner.history import CallRecord
+from runner.packets import Header, Transmission
+
+WORTH_A_RETURN_NS = 1_000_000
+"""A call that took longer gets a line of its own for its return."""
+
+_HOUSEKEEPING = frozenset({130, 131, 132, 133, 134, 143})
+"""ICMPv6: multicast listeners (RFC 3810) and router discovery (RFC 4861): hosts send them by themselves."""
+
+
+@dataclass(frozen=True)
+class Began:
+    """A call began; `returns` says whether its return stands on the timeline too."""
+
+    at_ns: int
+    call: CallRecord
+    returns: bool
+
+
+@dataclass(frozen=True)
+class Returned:
+    """A call returned that was shown as begun before."""
+
+    at_ns: int
+    call: CallRecord
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A frame left its sender."""
+
+    at_ns: int
+    transmission: Transmission
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Moments that were left out here, since they were too many."""
+
+    at_ns: int
+    count: int
+
+
+Moment = Began | Returned | Sent | Folded
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """`columns` are the hosts (of a capture from anywhere: the addresses), `hidden` how many packets of the
+    hosts' own housekeeping are not among the moments.
+    """
+
+    columns: tuple[str, ...]
+    moments: tuple[Moment, ...]
+    began_ns: int
+    hidden: int = 0
+    _owners: Evidence | None = field(default=None, repr=False)
+
+    def owner(self, address: str) -> str:
+        """The host that has an address, else the address."""
+        return self._owners.owner(address) if self._owners else address
+
+
+def of(
+    evidence: Evidence, transmissions: Sequence[Transmission] | None = None, limit: int | None = None
+) -> Timeline:
+    """The timeline of a run, or of some of its transmissions; at most about `limit` moments (None: all)."""
+    chosen = evidence.transmissions if transmissions is None else transmissions
+    shown = [one for one in chosen if not _is_housekeeping(one.sent.header)]
+    if transmissions is not None:
+        shown = list(chosen)
+    calls = evidence.calls()
+    moments: list[Moment] = [Sent(one.sent.time_ns, one) for one in shown]
+    moments += _call_moments(calls, shown)
+    moments.sort(key=_order)
+    columns = evidence.hosts if evidence.interfaces else tuple(_addresses(shown))
+    began_ns = moments[0].at_ns if moments else evidence.info.started_ns
+    return Timeline(columns, tuple(_fold(moments, limit)), began_ns, len(chosen) - len(shown), evidence)
+
+
+def ends_of(one: Transmission) -> tuple[str, tuple[str, ...]]:
+    """Between which columns a frame goes: who put it on the link, and who got it (or should have)."""
+    seen = tuple(dict.fromkeys(copy.host for copy in one.arrivals if copy.host))
+    if one.sent.direction == "in":  # nobody of the lab sent it, or the capture is from elsewhere
+        return one.source, seen or (one.target,)
+    return one.sent.host, seen or (one.target,)
+
+
+def _is_housekeeping(header: Header) -> bool:
+    return header.protocol == ICMPV6 and header.type in _HOUSEKEEPING
+
+
+def _order(moment: Moment) -> tuple[int, int]:
+    """By time; at the same time a call begins before what it sends, and returns after it."""
+    rank = 0 if isinstance(moment, Began) else 2 if isinstance(moment, Returned) else 1
+    return moment.at_ns, rank
+
+
+def _call_moments(calls: Sequence[CallRecord], shown: Sequence[Transmission]) -> Iterator[Moment]:
+    began = sorted((call.began_ns, call.host) for call in calls)
+    arrived = sorted((copy.time_ns, copy.host) for one in shown for copy in one.arrivals)
+    for call in calls:
+        returns = call.ended_ns is not None and (
+            call.asleep_ns is not None
+            or call.ended_ns - call.began_ns >= WORTH_A_RETURN_NS
+            or _meanwhile(began, call, own=False)
+            or (call.name.startswith("connect") and _meanwhile(arrived, call, own=True))
+        )
+        yield Began(call.began_ns, call, returns)
+        if returns and call.ended_ns is not None:
+            yield Returned(call.ended_ns, call)
+
+
+def _meanwhile(times: Sequence[tuple[int, str]], call: CallRecord, *, own: bool) -> bool:
+    """Whether one of these things happened while the call was going on, at its own host or at another."""
+    ended_ns = call.ended_ns or 0
+    for at_ns, host in times[bisect_right(times, (call.began_ns, "\U0010ffff")) :]:
+        if at_ns > ended_ns:
+            return False
+        if (host == call.host) is own:
+            return True
+    return False
+
+
+def _addresses(shown: Sequence[Transmission]) -> Iterator[str]:
+    """The ends of all packets, each once, in the order in which they appear."""
+    seen: set[str] = set()
+    for one in shown:
+        for end in (one.source, one.target):
+            if end not in seen:
+                seen.add(end)
+                yield end
+
+
+def _fold(moments: list[Moment], limit: int | None) -> list[Moment]:
+    """The first two thirds and the last third of what may be shown, with the number of what was left out."""
+    if limit is None or len(moments) <= limit:
+        return moments
+    head, tail = limit * 2 // 3, limit // 3
+    left_out = moments[head : len(moments) - tail]
+    return [*moments[:head], Folded(left_out[0].at_ns, len(left_out)), *moments[len(moments) - tail :]]
