@@ -203,7 +203,8 @@ def _decode_transport(
         carried = length - 8 if 8 <= length <= room else room - 8
         return Header(*common, sport, dport, -1, -1, -1, -1, -1, -1, -1, start, start + 8, carried)
     if protocol in (TCP, UDP) and room >= 4:  # cut off behind the ports, as in what an ICMP error quotes
-        return Header(*common, *_udp(data[start : start + 4] + b"\0\0")[:2], payload=end)
+        sport, dport, _ = _udp(data[start : start + 4] + b"\0\0")
+        return Header(*common, sport, dport, payload=end)
     if room >= 8 and protocol in (ICMP, IGMP):
         head = min(_LARGE_ICMP.get(data[start], 8), room) if protocol == ICMP else 8
         code = data[start + 1] if protocol == ICMP else -1
