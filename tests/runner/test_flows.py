@@ -252,8 +252,8 @@ def test_a_mapped_address_is_ipv4_on_the_wire(tmp_path: Path) -> None:
     run = Recorded(["client", "server"])
     run.call("server", "dual", "socket", family="AF_INET6", local=["::", 0, 0, 0])
     run.call("server", "dual", "bind", family="AF_INET6", local=["::", 80, 0, 0])
-    run.call("server", "dual", "accept", family="AF_INET6", local=["::", 80, 0, 0], 
-             made="conn", made_local=["::ffff:10.0.0.2", 80, 0, 0], made_peer=["::ffff:10.0.0.1", 40000, 0, 0])  # fmt: skip
+    ends = {"made_local": ["::ffff:10.0.0.2", 80, 0, 0], "made_peer": ["::ffff:10.0.0.1", 40000, 0, 0]}
+    run.call("server", "dual", "accept", family="AF_INET6", local=["::", 80, 0, 0], made="conn", **ends)
     run.connection("client", "server", 40000, 80).open()
     seen = run.evidence(tmp_path)
     assert len(chosen(seen, "tcp conn")) == len(chosen(seen, "tcp dual")) == 3
