@@ -1,0 +1,197 @@
+"""Builds the image of the lab's hosts: `python -m lab.images`.
+
+The base comes from a registry where one answers, else from the Debian packages that this machine's apt is set up for.
+An image is built again only when what it is made of changed: its label holds a digest of that. No image of anybody
+else is touched, and nothing here starts a container.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from lab import debian
+from lab.container import BASE_IMAGE, IMAGE, RECIPE_LABEL
+from lab.engine import Reporter
+from lab.errors import LabError
+
+FOLDER = Path(__file__).resolve().parent.parent / "images"
+PACKAGES = ("iproute2", "libpython3-stdlib", "procps", "python3-minimal", "tcpdump")
+"""What the agent needs (Python with its library), and what people look around with."""
+PULLED = "debian:bookworm-slim"
+REGISTRY_S = 6.0
+"""A registry that says nothing for so long is not there."""
+START_DOCKER = "Start it (for example: sudo systemctl start docker), or use --engine netns, which needs no Docker."
+
+
+def build(report: Reporter, *, folder: Path = FOLDER, name: str = IMAGE, base: str = BASE_IMAGE) -> bool:
+    """Bring both images up to date, telling `report` what is done; False when there was nothing to do.
+
+    Raises LabError with what to do about it when an image cannot be built.
+    """
+    wanted_base = digest(folder / "base", PACKAGES)
+    wanted = digest(folder / "host", (wanted_base,))
+    have = recipes(name, base)
+    if have.get(name) == wanted:
+        return False
+    if have.get(base) != wanted_base:
+        _build_base(report, folder / "base", base, f"{RECIPE_LABEL}={wanted_base}")
+    report(f"Building {name} from images/host/Dockerfile.")
+    _docker_build(folder / "host", name, f"{RECIPE_LABEL}={wanted}", {})
+    return True
+
+
+def is_built() -> bool:
+    """Whether the hosts' image is there and up to date; raises LabError where Docker does not answer."""
+    wanted = digest(FOLDER / "host", (digest(FOLDER / "base", PACKAGES),))
+    return recipes(IMAGE).get(IMAGE) == wanted
+
+
+def digest(folder: Path, more: Sequence[str]) -> str:
+    """A digest of all files of a folder (names, modes and contents) and of what else an image is made of."""
+    told = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            executable = bool(path.stat().st_mode & 0o100)
+            told.update(f"{path.relative_to(folder)}\0{executable}\0{path.stat().st_size}\0".encode())
+            told.update(path.read_bytes())
+    told.update("\0".join(more).encode())
+    return told.hexdigest()[:16]
+
+
+def recipes(*names: str) -> dict[str, str]:
+    """Image name -> digest that its label holds; images that are not there are missing. Raises LabError without Docker."""
+    done = docker("image", "inspect", *names, check=False)
+    if done.returncode != 0 and "no such image" not in done.stderr.lower():
+        raise LabError(f"Docker does not answer: {last_line(done.stderr)}", START_DOCKER)
+    found: dict[str, str] = {}
+    for one in json.loads(done.stdout or "[]"):
+        for tag in one.get("RepoTags") or ():
+            labels = one["Config"].get("Labels") or {}
+            found[tag.removesuffix(":latest")] = labels.get(RECIPE_LABEL, "")
+    return found
+
+
+def docker(
+    *arguments: str, check: bool = True, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the docker command; raises LabError when it is missing or, with `check`, when it fails."""
+    try:
+        done = subprocess.run(
+            ["docker", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
+    except OSError as error:
+        raise LabError(
+            f"the docker command cannot be run: {error.strerror}",
+            "Install Docker (on Debian: apt-get install docker.io), or use --engine netns, which needs no Docker.",
+        ) from None
+    if check and done.returncode != 0:
+        raise LabError(f"docker {arguments[0]}: {last_line(done.stderr or done.stdout)}")
+    return done
+
+
+def last_line(text: str) -> str:
+    """The last line of what a command said that is not empty."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no reason given"
+
+
+# The base -------------------------------------------------------------------------------------------------------
+
+
+def _build_base(report: Reporter, folder: Path, base: str, label: str) -> None:
+    began = time.monotonic()
+    if _pulled():
+        report(f"Building {base}: {PULLED} from a registry, with {' '.join(PACKAGES)}.")
+        _docker_build(folder, base, label, {"packages": " ".join(PACKAGES)})
+    else:
+        report(f"Building {base} from Debian packages with mmdebstrap (no registry answers; about 20 s).")
+        _bootstrap(base, label)
+    report(f"{base} is built ({time.monotonic() - began:.0f} s).")
+
+
+def _pulled() -> bool:
+    """Whether the registry's Debian image is here, or can be had; False as soon as no registry answers."""
+    if docker("image", "inspect", PULLED, check=False).returncode == 0:
+        return True
+    with subprocess.Popen(
+        ["docker", "pull", PULLED], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as pull:
+        assert pull.stdout is not None
+        answered, _, _ = select.select([pull.stdout], [], [], REGISTRY_S)
+        if not answered:
+            pull.kill()
+            return False
+        pull.stdout.read()
+        return pull.wait() == 0
+
+
+def _bootstrap(base: str, label: str) -> None:
+    """Make the base from Debian packages, piped into `docker import` as it is made."""
+    if shutil.which("mmdebstrap") is None:
+        raise LabError(
+            "no registry answers, and mmdebstrap, which builds the base image without one, is not installed",
+            "Install it (on Debian and Ubuntu: apt-get install mmdebstrap), or pull debian:bookworm-slim by hand.",
+        )
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
+        with subprocess.Popen(
+            list(_mmdebstrap()), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said
+        ) as making:
+            imported = subprocess.run(
+                ["docker", "import", "--change", f"LABEL {label}", "-", f"{base}:latest"],
+                stdin=making.stdout,
+                capture_output=True,
+                text=True,
+            )
+        if making.returncode != 0:
+            said.seek(0)
+            docker("image", "rm", base, check=False)  # half an image
+            raise LabError(f"mmdebstrap: {last_line(said.read())}", "Is a Debian mirror within reach? See apt's sources.")
+    if imported.returncode != 0:
+        raise LabError(f"docker import: {last_line(imported.stderr)}")
+
+
+def _mmdebstrap() -> Iterator[str]:
+    release = debian.release()
+    yield from ("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", "--format=tar")
+    yield from (f"--aptopt={option}" for option in debian.options())
+    yield "--dpkgopt=path-exclude=/usr/share/doc/*"
+    yield "--dpkgopt=path-exclude=/usr/share/man/*"
+    yield "--dpkgopt=path-exclude=/usr/share/locale/*"
+    yield from (release.codename, "-", *release.sources)
+
+
+def _docker_build(folder: Path, name: str, label: str, arguments: Mapping[str, str]) -> None:
+    settings = [f"--build-arg={key}={value}" for key, value in arguments.items()]
+    # The classic builder: BuildKit asks a registry for the image named in FROM, also where it is here.
+    docker(
+        "build", "--tag", name, "--label", label, *settings, str(folder), environment={"DOCKER_BUILDKIT": "0"}
+    )
+
+
+def main() -> int:
+    """Build what is missing and say so; 0, or 3 where it cannot be built."""
+    try:
+        built = build(lambda line: print(line, flush=True))
+    except LabError as error:
+        print(error, file=sys.stderr)
+        return 3
+    print(f"{IMAGE} is ready." if built else f"{IMAGE} is up to date.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
