@@ -23,8 +23,8 @@ TIME_WIDE = 10
 GAP = 1
 """Blank cells between a host's line and the text of a call."""
 SPAN_MINIMUM, SPAN_ENOUGH, SPAN_MOST = 16, 26, 68
-"""The cells between two hosts' lines: what an arrow needs at least, what long labels get before calls do, and what
-still looks well.
+"""The cells between two hosts' lines: what an arrow needs at least, what long labels get before calls do, and
+what still looks well.
 """
 SIDE_MINIMUM = 12
 SHAFT = 6

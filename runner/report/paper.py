@@ -81,8 +81,8 @@ class Paper:
 def terminal(stream: TextIO | None = None) -> Paper:
     """The paper that standard output is.
 
-    Colour only on a terminal that is not `dumb` and where NO_COLOR is unset or empty (no-color.org); the width
-    of the terminal or of COLUMNS, else 80. Unicode where the stream's encoding can write it.
+    Colour only on a terminal that is not `dumb` and where NO_COLOR is unset or empty (no-color.org); the
+    width of the terminal or of COLUMNS, else 80. Unicode where the stream's encoding can write it.
     """
     stream = stream or sys.stdout
     is_terminal = stream.isatty()

@@ -16,8 +16,9 @@ STACKED = 2
 def printable(text: str) -> str:
     """One line of text that a terminal shows as it is: everything else is written as an escape of Python.
 
-    What is printable says Unicode's general category: Other (controls, format characters such as those for the
-    direction of writing, surrogates, unassigned) and Separator (all but the space) are not (`str.isprintable`).
+    What is printable says Unicode's general category: Other (controls, format characters such as those for
+    the direction of writing, surrogates, unassigned) and Separator (all but the space) are not
+    (`str.isprintable`).
     """
     if text.isascii() and text.isprintable():
         return text

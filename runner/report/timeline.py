@@ -93,10 +93,9 @@ def of(
 
 def ends_of(one: Transmission) -> tuple[str, tuple[str, ...]]:
     """Between which columns a frame goes: who put it on the link, and who got it (or should have)."""
-    seen = tuple(dict.fromkeys(copy.host for copy in one.arrivals if copy.host))
     if one.sent.direction == "in":  # nobody of the lab sent it, or the capture is from elsewhere
-        return one.source, seen or (one.target,)
-    return one.sent.host, seen or (one.target,)
+        return one.source, (one.target,)
+    return one.sent.host, tuple(dict.fromkeys(copy.host for copy in one.arrivals)) or (one.target,)
 
 
 def _is_housekeeping(header: Header) -> bool:

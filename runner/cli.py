@@ -1,0 +1,295 @@
+"""The command line: words in, exit codes out.
+
+Every command imports what it needs when it is called, so that `--help` and `validate` are quick. What went wrong is
+turned into a message and an exit code here, once, by its cause (see `runner.errors`).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lab.errors import LabError
+from runner.errors import BROKEN, FAILED, INTERRUPTED, PASSED, ScenarioError, UsageError
+
+if TYPE_CHECKING:
+    from lab.engine import Lab
+    from runner.choice import Choice
+    from runner.scenario import Scenario
+
+RUNS = Path("runs")
+"""Where run directories are made and looked for, unless `--runs` says otherwise."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code. Nothing that can go wrong in the world leaves a traceback."""
+    _write_what_cannot_be_encoded_as_escapes()
+    try:
+        result = cli.main(args=None if argv is None else list(argv), prog_name="runner", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else PASSED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (ScenarioError, UsageError) as error:
+        return _told(str(error), 2)
+    except LabError as error:
+        return _told(f"runner: {error}", BROKEN)
+    except (KeyboardInterrupt, click.Abort):
+        return _told("runner: interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`); Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _told(f"runner: {place}{error.strerror or error}", BROKEN)
+
+
+def _told(message: str, code: int) -> int:
+    from runner.report import text
+
+    for line in text.lines(message):
+        click.echo(line, err=True)
+    return code
+
+
+def _write_what_cannot_be_encoded_as_escapes() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure: Callable[..., None] | None = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="socket-lab", message="Socket Lab %(version)s")
+def cli() -> None:
+    """Play socket scenarios on real hosts, capture every packet, and judge what was seen.
+
+    Exit codes: 0 all passed; 1 a check or a step failed; 2 the scenario or the command line is wrong; 3 could not
+    run or could not see; 130 interrupted.
+    """
+
+
+_PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+_RUN = click.argument("run_folder", metavar="[RUN]", required=False, type=click.Path(path_type=Path))
+_RUNS = click.option("--runs", type=click.Path(path_type=Path), default=RUNS, show_default=True, help="Where runs are.")
+
+
+# --- scenarios ------------------------------------------------------------------------------------
+
+
+@cli.command()
+@_PATHS
+@click.option("--engine", default="auto", show_default=True, help="auto, docker or netns.")
+@click.option("--runs", type=click.Path(path_type=Path), default=RUNS, show_default=True, help="Where runs are left.")
+@click.option("--keep", is_flag=True, help="Leave the lab up after the steps, until Enter or Ctrl-C.")
+@click.option("-k", "names", multiple=True, metavar="NAME", help="Only scenarios with this in their name.")
+@click.option("-t", "tags", multiple=True, metavar="TAG", help="Only scenarios with this tag.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Only this value of a matrix.")
+@click.option("-x", "stop", is_flag=True, help="Stop after the first that does not pass.")
+@click.option("--no-skip", is_flag=True, help="A skipped scenario is an error (exit code 3).")
+@click.option("-v", "--verbose", is_flag=True, help="Show every step and ladder, however many scenarios there are.")
+def run(
+    paths: tuple[Path, ...], engine: str, runs: Path, keep: bool, names: tuple[str, ...], tags: tuple[str, ...],
+    settings: tuple[str, ...], stop: bool, no_skip: bool, verbose: bool,
+) -> int:  # fmt: skip
+    """Play scenario files, or all those in a folder, and judge what was captured."""
+    from runner import running
+    from runner.choice import choose
+    from runner.report import paper
+    from runner.report.terminal import Terminal
+
+    wanted = running.Wanted(paths, runs, names, tags, _settings(settings), stop, no_skip)
+    scenarios = running.collect(wanted)
+    audience = Terminal(paper.terminal(), brief=len(scenarios) > 1 and not verbose)
+
+    def chosen(all_of_them: Sequence[Scenario]) -> Choice:
+        return choose(engine, [one.topology for one in all_of_them])
+
+    with _ended_by_terminate():
+        return running.run(scenarios, wanted, chosen, audience, _hold if keep else None)
+
+
+def _hold(lab: Lab) -> None:
+    from runner.keeping import hold
+
+    hold(lab, click.echo)
+
+
+def _settings(words: Sequence[str]) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{word!r} is not NAME=VALUE", param_hint="--set")
+        found[name] = value
+    return found
+
+
+@contextmanager
+def _ended_by_terminate() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a run as Ctrl-C does: the lab goes down and the run directory is complete."""
+
+    def interrupt(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@cli.command()
+@_PATHS
+def validate(paths: tuple[Path, ...]) -> int:
+    """Read scenarios and say everything that is wrong with them; nothing is played."""
+    from runner import running
+    from runner.report.text import counted
+
+    found = running.collect(running.Wanted(paths, RUNS, tags=()))
+    files = len({one.path for one in found})
+    click.echo(f"{counted(files, 'scenario file')} read, {counted(len(found), 'case')}: nothing is wrong.")
+    return PASSED
+
+
+@cli.command()
+@click.argument("path", metavar="[PATH|RUN]", required=False, type=click.Path(path_type=Path))
+@_RUNS
+@click.option("--all", "everything", is_flag=True, help="The whole ladder, however long.")
+def show(path: Path | None, runs: Path, everything: bool) -> int:
+    """Show the plan of a scenario, or the timeline and ladder of a finished run (the latest, if none is named)."""
+    from runner import rundir
+    from runner.report import paper
+
+    page = paper.terminal()
+    path = path or _latest(runs)
+    if (path / rundir.INFO).exists() or path.is_dir():
+        from runner.report.finished import show_run
+
+        show_run(path, page, limit=None if everything else 400)
+        return PASSED
+    from runner import running
+    from runner.report.plan import show_plan
+
+    for one in running.collect(running.Wanted([path], runs)):
+        show_plan(one, page)
+    return PASSED
+
+
+@cli.command()
+@_RUN
+@_RUNS
+def judge(run_folder: Path | None, runs: Path) -> int:
+    """Judge a finished run again from its directory (the latest, if none is named)."""
+    from runner.report import paper
+    from runner.report.finished import show_judgement
+
+    verdict = show_judgement(run_folder or _latest(runs), paper.terminal())
+    return {"pass": PASSED, "fail": FAILED, "unknown": BROKEN}[verdict]
+
+
+def _latest(runs: Path) -> Path:
+    """The run that was made last; raises UsageError where there is none."""
+    from runner import rundir
+
+    found = [one.parent for one in runs.glob(f"*/{rundir.INFO}")] if runs.is_dir() else []
+    if not found:
+        raise UsageError(f"there are no runs in {runs}; name one, or make one with `runner run`")
+    return max(found, key=lambda folder: (folder / rundir.INFO).stat().st_mtime_ns)
+
+
+@cli.command()
+@click.argument("capture", type=click.Path(path_type=Path))
+@click.option("--filter", "condition", default="", metavar="CONDITIONS", help="Only packets that meet these, e.g. 'TCP.dport = 80'.")
+@click.option("--all", "everything", is_flag=True, help="The whole ladder, however long.")
+def inspect(capture: Path, condition: str, everything: bool) -> int:
+    """Show the flows and the ladder of any pcap or pcapng."""
+    from runner.report import paper
+    from runner.report.captured import show_capture
+
+    show_capture(capture, condition, paper.terminal(), limit=None if everything else 200)
+    return PASSED
+
+
+# --- reference ------------------------------------------------------------------------------------
+
+
+@cli.command("list")
+@click.argument("kind", metavar="[steps|checks|engines|scenarios]", required=False)
+@click.argument("name", required=False)
+def list_(kind: str | None, name: str | None) -> int:
+    """List what there is; with a name, its whole text (`runner list steps connect`)."""
+    from runner import reference
+
+    for line in reference.listing(kind, name):
+        click.echo(line)
+    return PASSED
+
+
+@cli.command()
+def schema() -> int:
+    """Print the JSON Schema of scenario files, for editors."""
+    import json
+
+    from runner.schema import schema as made
+
+    click.echo(json.dumps(made(), indent=2))
+    return PASSED
+
+
+@cli.command()
+@click.argument("name")
+def init(name: str) -> int:
+    """Write a small scenario that passes, as NAME.yaml."""
+    from runner.starter import write_starter
+
+    path = write_starter(name)
+    click.echo(f"Wrote {path}. Play it: runner run {path}")
+    return PASSED
+
+
+# --- this machine ---------------------------------------------------------------------------------
+
+
+@cli.command()
+def doctor() -> int:
+    """Say what this machine can do; for what it cannot, why and what to do about it."""
+    from runner import doctor as examination
+    from runner.report import paper
+
+    findings = examination.examine()
+    examination.show(findings, paper.terminal())
+    return PASSED if examination.can_play(findings) else BROKEN
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.argument("host")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def shell(host: str, command: tuple[str, ...]) -> int:
+    """A Python prompt in a HOST of the lab that is up, or a command: runner shell server -- ss -tan."""
+    from runner.keeping import enter
+
+    return enter(host, command)
+
+
+@cli.command()
+def clean() -> int:
+    """Remove what killed runs left behind, and nothing else."""
+    from runner.keeping import clean as swept
+
+    removed = swept()
+    for what in removed:
+        click.echo(f"removed {what}")
+    if not removed:
+        click.echo("Nothing was left behind.")
+    return PASSED

@@ -1,0 +1,68 @@
+"""`runner show RUN` and `runner judge RUN`: a finished run again, from its directory alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runner import evidence, rundir
+from runner.evidence import Evidence
+from runner.history import CallRecord, StepRecord
+from runner.judge import Judgement, judge_run
+from runner.report.live import Live
+from runner.report.paper import Paper
+from runner.report.terminal import findings, mark_of, picture, where
+from runner.report.text import lines, printable
+from runner.verdict import Verdict
+
+_WORDS: dict[Verdict, str] = {"pass": "PASSED", "fail": "FAILED", "unknown": "UNKNOWN"}
+
+
+def show_run(folder: Path, paper: Paper, limit: int | None) -> None:
+    """Steps, ladder, findings and place of a finished run; raises UsageError where it is none."""
+    seen = evidence.load(folder)
+    _head(seen, paper)
+    live = Live(paper, seen.owner)
+    live.hosts(seen.hosts)
+    calls = _calls_by_step(seen)
+    for record in seen.history:
+        if isinstance(record, StepRecord):
+            live.step(record, () if record.status == "pending" else calls.get(record.number, ()))
+    paper.line()
+    paper.lines(picture(seen, paper, limit))
+    paper.line()
+    _judged(judge_run(folder), seen, paper)
+    where(folder, paper)
+
+
+def show_judgement(folder: Path, paper: Paper) -> Verdict:
+    """The findings of a run, judged again; returns the verdict. Raises UsageError where the folder is no run."""
+    info = rundir.read_info(folder)
+    judgement = judge_run(folder)
+    paper.line(f"{paper.styled(printable(info.name), 'title')}  {printable(str(folder))}")
+    findings(judgement.findings, paper)
+    paper.line(paper.styled(_WORDS[judgement.verdict], mark_of(judgement.verdict, paper)[1]))
+    return judgement.verdict
+
+
+def _head(seen: Evidence, paper: Paper) -> None:
+    info = seen.info
+    case = ", ".join(f"{name}={value}" for name, value in info.case.items())
+    name = printable(f"{info.name} ({case})" if case else info.name)
+    paper.line(f"{paper.styled(name, 'title')}  {printable(info.scenario)}, played on {info.engine}")
+    facts = "  ".join(f"{name} {value}" for name, value in info.facts.items() if name != "engine")
+    if facts:
+        paper.line(paper.styled(printable(facts), "quiet"))
+
+
+def _calls_by_step(seen: Evidence) -> dict[int, list[CallRecord]]:
+    found: dict[int, list[CallRecord]] = {}
+    for call in seen.calls():
+        found.setdefault(call.step, []).append(call)
+    return found
+
+
+def _judged(judgement: Judgement, seen: Evidence, paper: Paper) -> None:
+    findings(judgement.findings, paper)
+    paper.line(paper.styled(_WORDS[judgement.verdict], mark_of(judgement.verdict, paper)[1]))
+    for line in lines(seen.info.problem) if seen.info.problem else ():
+        paper.line(f"  {line}")

@@ -1,0 +1,58 @@
+"""`runner show SCENARIO`: what would be played, without playing it: hosts, steps with their lines, expectations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from lab.topology import Topology
+from runner.report.paper import Paper
+from runner.report.terminal import title
+from runner.report.text import padded, printable, shortened
+from runner.scenario import Place, Scenario
+
+
+def show_plan(scenario: Scenario, paper: Paper) -> None:
+    """The plan of one case."""
+    paper.line(f"{paper.styled(title(scenario), 'title')}  {printable(scenario.path)}")
+    for line in scenario.about.strip().splitlines():
+        paper.line(paper.styled(printable(line), "quiet"))
+    paper.line()
+    paper.lines(_hosts(scenario.topology, paper))
+    if scenario.requires:
+        paper.line(f"requires  {printable(', '.join(scenario.requires))}")
+    texts = _texts(scenario)
+    for name, placed in (("steps", scenario.steps), ("finally", scenario.finally_)):
+        if placed:
+            paper.line()
+            paper.line(paper.styled(name, "title"))
+        for number, step in enumerate(placed, 1):
+            waits = "  (stays blocked)" if step.blocks != "no" else ""
+            paper.line(_row(number, step.place, texts, paper) + paper.styled(waits, "waits"))
+    if scenario.expect:
+        paper.line()
+        paper.line(paper.styled("expect", "title"))
+    for number, check in enumerate(scenario.expect, 1):
+        paper.line(_row(number, check.place, texts, paper))
+
+
+def _hosts(topology: Topology, paper: Paper) -> Iterator[str]:
+    for network in topology.networks:
+        hosts = ", ".join(paper.styled(printable(host), "host") for host in network.hosts)
+        size = f"  (mtu {network.mtu})" if network.mtu != 1500 else ""
+        yield f"network {printable(network.name)}: {hosts}{size}"
+
+
+def _texts(scenario: Scenario) -> dict[str, list[str]]:
+    """The lines of the scenario and of what it includes, by path."""
+    files = {scenario.path: scenario.text, **scenario.includes}
+    return {Path(path).name: text.splitlines() for path, text in files.items()}
+
+
+def _row(number: int, place: Place, texts: dict[str, list[str]], paper: Paper) -> str:
+    """A step or an expectation as its file has it."""
+    lines = texts.get(Path(place.path).name, [])
+    source = lines[place.line - 1].strip().removeprefix("- ") if 0 < place.line <= len(lines) else ""
+    where = f"{Path(place.path).name}:{place.line}"
+    room = paper.width - 4 - 2 - 24
+    return f"{number:>4}  {paper.styled(padded(printable(where), 22), 'quiet')}  {shortened(printable(source), room)}"
