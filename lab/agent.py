@@ -1,56 +1,79 @@
 """The program in every host: makes the calls it is told to make, and decides nothing.
 
-One file, standard library only, Python 3.9 syntax: its source is piped to a bare `python3` in the host, which then
-speaks JSON lines over stdin and stdout (or over one socket, in a namespace). stderr is for people, and it is kept.
+One file, standard library only, Python 3.9 syntax: its source is piped to a bare `python3` in the host, which
+then speaks JSON lines over stdin and stdout (or over one socket, in a namespace). stderr is for people, and
+it is kept. Importing it does nothing but define: an engine may execute it once and fork a host for each
+`serve`.
 
 Rules
-  1. One request, at most one "asleep" notice, exactly one reply; also to a malformed request. No expectation, no
-     retry, no default value: what is not asked is not done.
+  1. One request, at most one "asleep" notice, exactly one reply; also to a malformed request. No expectation,
+     no retry, no default value: what is not asked is not done.
   2. Calls carry the names and the argument order of Python's `socket` module; constants travel by name.
   3. Every call is a real blocking call in a thread of its own; other requests go on meanwhile.
   4. Times are nanoseconds of CLOCK_REALTIME, the clock that packets are stamped with.
 
-Requests: a JSON object a line, with "id" (chosen by the runner) and "do":
-  {"id", "do": "call", "function": NAME, "arguments": [V..]?, "keywords": {K: V}?, "makes": NAME?, "watch": true?}
-        a function of the module `socket` (or of EXTRA_FUNCTIONS: poll, epoll, select, sleep...); an object it returns
-        is kept under the name in "makes"
+Requests: a JSON object a line, with "id" (chosen by the runner: a number or a text, not one that is pending)
+and "do". Unknown keys are malformed, and so is a name in "makes" that was made before.
+  {"id", "do": "call", "function": NAME, "arguments": [V..]?, "keywords": {K: V}?, "makes": NAME?,
+   "watch": true?}
+        a function of the module `socket`, or one of `extra_functions`: poll, epoll, select, sleep, bytearray,
+        bytes; an object it returns is kept under the name in "makes". "A,B" keeps both of a pair: socketpair.
   {"id", "do": "call", "on": NAME, "method": NAME, ...the rest as above}
-        a method of a kept object: a socket, a file made by makefile, a program made by run, a poll object
+        a method of a kept object: a socket, a file made by makefile, a program made by run, a poll object, a
+        bytearray (the buffer of a recv_into; `bytes` of it reads it). A method of a poll object tells kept
+        sockets as objects where Python tells descriptors.
   {"id", "do": "run", "argv": [S..], "environment": {}?, "folder": S?, "makes": NAME}
-        starts a program on a terminal that does not echo; its stderr goes to ours. Its object has methods
-        read(length), read_until(bytes), write(bytes), end_input(), wait(), signal(name)
-  {"id", "do": "state", "of": NAME}        TCP state of a socket by its name, also after it was closed
-  {"id", "do": "states"}                   every row of the kernel's TCP tables
-  {"id", "do": "asleep", "of": ID}         is the thread of that pending request asleep in the kernel now?
-  {"id", "do": "interfaces"}               names, indexes, MACs, addresses and MTUs
-  {"id", "do": "offload"}                  turn off checksum and segmentation offload on every interface but lo
-  {"id", "do": "capture", "ring": BYTES}   begin to capture on every interface but lo; returns when it captures
-  {"id", "do": "frames"}                   what was captured since the last such request, raw (see `capture`)
+        starts a program on a terminal that does not echo and changes no byte; its stderr goes to ours. Its
+        object has methods read(length) and read_until(bytes) (both give less only at the end of what it
+        prints), write(bytes) (a line has at most 4,095 bytes: a terminal cuts longer ones, so they raise),
+        end_input() (what Ctrl-D types), wait() -> {"exit": N} or {"signal": NAME}, signal(name)
+  {"id", "do": "state", "of": NAME}        TCP state of a socket by its name, also after it was closed, or of
+        "tcp :PORT", whoever has that local port: {"state": S, "all": [S..]}, `all` of all rows that fit. S is
+        a name of include/net/tcp_states.h, `gone` (no table has it) or `BOUND` (bound, and nothing more)
+  {"id", "do": "states"}                   all rows of the kernel's TCP tables, [{"local", "peer", "state"}..]
+  {"id", "do": "asleep", "of": ID}         whether the thread of that pending request sleeps in the kernel now
+  {"id", "do": "interfaces"}               [{"index", "name", "mac", "mtu", "up", "ip4": ["A/LENGTH"..],
+                                           "ip6": [..]}..]
+  {"id", "do": "offload"}                  turn off checksum and segmentation offload on all but lo;
+                                           {NAME: [what is off now..]}
+  {"id", "do": "capture", "ring": BYTES}   begin to capture on all but lo; replies when it does
+  {"id", "do": "frames"}                   what was captured since the last such request: {"blocks": [S..],
+        "interfaces": {INDEX: NAME}, "packets": N, "drops": N, "more": true or false}. A block is base64 of
+        records as in the kernel's ring: each begins with a tpacket3_hdr (linux/if_packet.h), whose
+        tp_next_offset leads to the next one, 0 after the last. `packets` and `drops` count from the beginning
+        and in the kernel; "spool_error" tells that frames could not be kept. With `more`, ask again.
   {"id", "do": "privileges", "capabilities": [S..] or null, "user": S or null}
-                                           what the threads that make calls, and programs, may do from now on
+        what the threads that make calls, and programs, may do from now on (null: as the agent itself). A user
+        other than root keeps exactly the capabilities that are named, and none where that is null.
   {"id", "do": "quit"}                     replies, kills all programs with their children, and ends
 
 Replies
   {"id", "asleep": NS, "syscall": S}                        the notice: only where "watch" was true
   {"id", "began": NS, "ended": NS, "value": V, ...facts}
   {"id", "began": NS, "ended": NS, "error": {"type": S, "errno": S or null, "text": S}, ...facts}
-        errno by name (ECONNREFUSED; for getaddrinfo EAI_NONAME); null where Python raised without one
+        errno by name (ECONNREFUSED; for getaddrinfo EAI_NONAME); null where Python raised without one. A name
+        that was never made is a NameError, a constant that this host's Python lacks an AttributeError.
   {"id": ID or null, "malformed": S}                        the request was not one; nothing was done
 facts, after a call on a socket or one that made a socket:
   "object": {"name": S, "family": S, "type": S, "fd": N or -1, "local": V, "peer": V}
-        of the socket it was made on (or that it made, for a function); local and peer null where there is none
-  "made": the same for a socket that a method made (accept)
+        of the socket it was made on (or that it made, for a function); local and peer null where there never
+        was one, and the last that were known after it was closed
+  "made": the same for a socket that a method made (accept), or for the second of a pair
 
-The first line the agent writes: {"hello": 1, "pid", "python", "kernel", "boot": S, "realtime": NS, "monotonic": NS}
+The first line the agent writes:
+  {"hello": 1, "pid", "python", "kernel", "boot": S, "realtime": NS, "monotonic": NS}
 
 Values (`encode` and `decode` are the one definition; the runner imports them from here):
   null, true, numbers, text            themselves
-  bytes                                {"bytes": S} where all are printable ASCII or newlines, else {"base64": S}
+  bytes                                {"bytes": S} where all are printable ASCII or newlines, or else
+                                       {"base64": S}
   list, tuple                          a JSON list (addresses are lists on this side, tuples in the calls)
+  a list that must not be a tuple      {"list": [V..]}
+  a dictionary                         {"dict": {K: V}}
   a kept object                        {"object": NAME}
   a constant                           {"constant": NAME}; several or-ed: {"constant": "A|B"}
   the index of an interface            {"interface": NAME}
-  a packed struct                      {"pack": [FORMAT, V..]}, struct(3)'s format, native order
+  a packed struct                      {"pack": [FORMAT, V..]}, Python's `struct` format
   anything else                        {"repr": S}
 """
 
@@ -66,18 +89,20 @@ import struct
 import sys
 import threading
 import time
+from collections import deque
+from functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` takes milliseconds to import, and every host would wait for it
     from collections.abc import Callable
     from typing import Any, NoReturn, Optional
 
-# --- values ---------------------------------------------------------------------------------------------------------
+# --- values ---------------------------------------------------------------------------------------
 
 PRINTABLE = bytes(range(0x20, 0x7F)) + b"\n"
 
 
-class Malformed(Exception):
+class Malformed(Exception):  # noqa: N818
     """A request is not one: what is wrong with it."""
 
 
@@ -86,7 +111,7 @@ class Plain(dict):  # type: ignore[type-arg]
 
 
 def encode(value: Any, names: Any = None) -> Any:
-    """A value as JSON. `names` maps id() of kept objects to their names; without it nothing is a kept object."""
+    """A value as JSON. `names` maps id() of kept objects to their names; without it nothing is kept."""
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -116,8 +141,9 @@ def encode_bytes(data: bytes) -> dict[str, str]:
 def decode(value: Any, host: Any = None) -> Any:
     """A JSON value as Python's, the inverse of `encode`. Raises Malformed for what cannot be one.
 
-    Without `host` (the runner's side) lists stay lists, and names of objects, constants and the like stay maps. With it (an
-    `Agent`) lists become tuples, and names what they stand for: raises NameError, AttributeError, OSError.
+    Without `host` (the runner's side) lists stay lists, and names of objects, constants and the like stay
+    maps. With it (an `Agent`) lists become tuples, and names what they stand for: raises NameError,
+    AttributeError, OSError.
     """
     if isinstance(value, list):
         parts = [decode(one, host) for one in value]
@@ -227,15 +253,18 @@ KINDS: dict[Any, str] = {
     (str, type(None)): "a text or null",
 }
 
-# --- constants ------------------------------------------------------------------------------------------------------
+# --- constants ------------------------------------------------------------------------------------
 
 CONSTANTS: dict[str, int] = {
     # linux/in.h
     "IP_RECVERR": 11, "IP_MTU_DISCOVER": 10, "IP_MTU": 14, "IP_PMTUDISC_DONT": 0, "IP_PMTUDISC_WANT": 1,
-    "IP_PMTUDISC_DO": 2, "IP_PMTUDISC_PROBE": 3, "IP_PMTUDISC_INTERFACE": 4, "IP_PMTUDISC_OMIT": 5, "IP_PKTINFO": 8,
-    "IP_RECVTTL": 12, "IP_RECVTOS": 13, "IP_FREEBIND": 15, "IP_ROUTER_ALERT": 5, "IP_MINTTL": 21, "IP_NODEFRAG": 22,
+    "IP_PMTUDISC_DO": 2, "IP_PMTUDISC_PROBE": 3, "IP_PMTUDISC_INTERFACE": 4, "IP_PMTUDISC_OMIT": 5,
+    "IP_PKTINFO": 8,
+    "IP_RECVTTL": 12, "IP_RECVTOS": 13, "IP_FREEBIND": 15, "IP_ROUTER_ALERT": 5, "IP_MINTTL": 21,
+    "IP_NODEFRAG": 22,
     "IP_CHECKSUM": 23, "IP_RECVFRAGSIZE": 25, "IP_UNBLOCK_SOURCE": 37, "IP_BLOCK_SOURCE": 38,
-    "IP_ADD_SOURCE_MEMBERSHIP": 39, "IP_DROP_SOURCE_MEMBERSHIP": 40, "IP_MSFILTER": 41, "IP_MULTICAST_ALL": 49,
+    "IP_ADD_SOURCE_MEMBERSHIP": 39, "IP_DROP_SOURCE_MEMBERSHIP": 40, "IP_MSFILTER": 41,
+    "IP_MULTICAST_ALL": 49,
     "IP_UNICAST_IF": 50, "IP_TRANSPARENT": 19, "IP_BIND_ADDRESS_NO_PORT": 24,
     "IPPROTO_MPTCP": 262, "IPPROTO_UDPLITE": 136,
     # linux/in6.h
@@ -243,7 +272,8 @@ CONSTANTS: dict[str, int] = {
     "IPV6_MULTICAST_ALL": 29, "IPV6_MINHOPCOUNT": 73, "IPV6_PMTUDISC_DO": 2,
     # linux/tcp.h
     "TCP_INFO": 11, "TCP_CONGESTION": 13, "TCP_REPAIR": 19, "TCP_USER_TIMEOUT": 18, "TCP_FASTOPEN": 23,
-    "TCP_TIMESTAMP": 24, "TCP_NOTSENT_LOWAT": 25, "TCP_FASTOPEN_CONNECT": 30, "TCP_SYNCNT": 7, "TCP_LINGER2": 8,
+    "TCP_TIMESTAMP": 24, "TCP_NOTSENT_LOWAT": 25, "TCP_FASTOPEN_CONNECT": 30, "TCP_SYNCNT": 7,
+    "TCP_LINGER2": 8,
     # linux/udp.h, linux/icmp.h
     "UDP_CORK": 1, "UDP_SEGMENT": 103, "UDP_GRO": 104, "ICMP_FILTER": 1,
     # asm-generic/socket.h, as on x86 and arm
@@ -261,7 +291,7 @@ CONSTANTS: dict[str, int] = {
 
 
 def constant(name: str) -> int:
-    """A constant of the socket API by its name; raises AttributeError where this host knows none of that name."""
+    """A constant of the socket API by its name; raises AttributeError where this host has none."""
     value = getattr(socket, name, None) if name.isupper() and not name.startswith("_") else None
     if value is None and name.startswith(("POLL", "EPOLL")):
         value = getattr(select, name, None)
@@ -272,7 +302,7 @@ def constant(name: str) -> int:
     return int(value)
 
 
-# --- kept objects ---------------------------------------------------------------------------------------------------
+# --- kept objects ---------------------------------------------------------------------------------
 
 
 def extra_functions() -> dict[str, Callable[..., Any]]:
@@ -316,7 +346,7 @@ class Kept:
         }
 
     def refresh(self) -> int:
-        """Look again at both addresses, as long as the socket is open; returns its descriptor, -1 when closed."""
+        """Look again at both addresses, while it is open; returns its descriptor, or -1."""
         descriptor: int = self.thing.fileno()
         if descriptor >= 0:
             try:
@@ -346,84 +376,113 @@ class Job:
         self.began = 0
         self.ended = 0
         self.done = False
+        self.finished: Any = None
+        if request["do"] in ("privileges", "quit"):
+            self.finished = threading.Lock()
+            self.finished.acquire()
 
 
-class Pool:
-    """Threads that carry out jobs: an idle one, or a new one where none is, since a blocked call keeps its thread.
+class Crew:
+    """Threads that take turns at reading requests; who read a call makes it while the next one reads.
 
-    New threads must be started by the thread that reads requests, whose privileges they inherit (credentials(7): they
-    belong to threads); `prepare` then takes from each what it may not have.
+    So a request costs no switch between threads, and a call that blocks keeps its thread. There is always one
+    more than there are calls being made. Privileges belong to threads (credentials(7)) and pass to those that
+    a thread starts: `start` must be called by one that has them all, `prepare` takes from each thread what it
+    may not have.
     """
 
-    def __init__(self, carry_out: Callable[[Job], None], prepare: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        reading: Any,
+        next_job: Callable[[], Optional[Job]],
+        carry_out: Callable[[Job], None],
+        prepare: Optional[Callable[[], None]] = None,
+    ) -> None:
+        self._reading = reading
+        self._next_job = next_job
         self._carry_out = carry_out
         self._prepare = prepare
-        self._idle: list[tuple[list[Optional[Job]], Any]] = []
-        self._retired = False
+        self._counting = threading.Lock()
+        self._free = 0
+        self._raised: Optional[BaseException] = None
+        self.retired = False
 
-    def hand(self, job: Job) -> None:
-        """Give the job to a thread. Only the thread that reads requests calls this."""
-        try:
-            place, wake = self._idle.pop()
-        except IndexError:
-            place, wake = self.grow()
-        place[0] = job
-        wake.release()
+    def start(self) -> None:
+        """Start the first two threads; raises what `prepare` raises in them."""
+        for _ in range(2):
+            prepared = threading.Lock()
+            prepared.acquire()
+            self._grow(prepared)
+            prepared.acquire()
+            if self._raised is not None:
+                raise self._raised
 
-    def grow(self) -> tuple[list[Optional[Job]], Any]:
-        """One more thread, waiting for a job."""
-        place: list[Optional[Job]] = [None]
-        wake = threading.Lock()
-        wake.acquire()
-        threading.Thread(target=self._work, args=(place, wake), daemon=True).start()
-        return place, wake
+    def _grow(self, prepared: Any = None) -> None:
+        with self._counting:
+            self._free += 1
+        threading.Thread(target=self._work, args=(prepared,), daemon=True).start()
 
-    def probe(self) -> None:
-        """Start a thread and see that it can be prepared; raises what `prepare` raises."""
-        ready = threading.Event()
-        raised: list[BaseException] = []
-
-        def attempt() -> None:
+    def _work(self, prepared: Any) -> None:
+        """`prepared` is released when the thread is; None where it inherited what it may do."""
+        if prepared is not None:
             try:
-                self._prepare()
-            except Exception as error:
-                raised.append(error)
-            ready.set()
-
-        threading.Thread(target=attempt, daemon=True).start()
-        ready.wait()
-        if raised:
-            raise raised[0]
-
-    def retire(self) -> None:
-        """No more jobs: idle threads end now, others when their call returns."""
-        self._retired = True
-        while self._idle:
-            self._idle.pop()[1].release()
-
-    def _work(self, place: list[Optional[Job]], wake: Any) -> None:
-        self._prepare()
-        thread = threading.get_native_id()
-        while True:
-            wake.acquire()
-            job, place[0] = place[0], None
-            if job is None:
+                if self._prepare is not None:
+                    self._prepare()
+            except BaseException as error:
+                self._raised = error
                 return
+            finally:
+                prepared.release()
+        thread = threading.get_native_id()
+        while not self.retired:
+            with self._reading:
+                job = None if self.retired else self._next_job()
+                if job is None:
+                    continue
+                self._leave()
             job.thread = thread
             self._carry_out(job)
             del job
-            if self._retired:
-                return
-            self._idle.append((place, wake))
+            with self._counting:
+                self._free += 1
+
+    def _leave(self) -> None:
+        """This thread makes a call from here on: another must be there to read."""
+        with self._counting:
+            self._free -= 1
+            last = self._free == 0
+        if last:
+            self._grow()
 
 
-# --- asleep in the kernel -------------------------------------------------------------------------------------------
+class Chores:
+    """What the main thread does, in order: all that needs privileges that calls may have lost."""
+
+    def __init__(self) -> None:
+        self._tasks: deque[Callable[[], None]] = deque()
+        self._count = threading.Semaphore(0)
+
+    def add(self, task: Callable[[], None]) -> None:
+        """Have the main thread do this, after what it has been given before."""
+        self._tasks.append(task)
+        self._count.release()
+
+    def do(self) -> NoReturn:
+        """Do them as they come."""
+        while True:
+            self._count.acquire()
+            self._tasks.popleft()()
+
+
+# --- asleep in the kernel -------------------------------------------------------------------------
 
 SYSCALLS: dict[str, dict[int, str]] = {
     "x86_64": {
-        0: "read", 1: "write", 7: "poll", 20: "writev", 23: "select", 35: "nanosleep", 42: "connect", 43: "accept",
+        0: "read", 1: "write", 7: "poll", 20: "writev", 23: "select", 35: "nanosleep", 42: "connect",
+        43: "accept",
         44: "sendto", 45: "recvfrom", 46: "sendmsg", 47: "recvmsg", 61: "wait4", 72: "fcntl", 202: "futex",
-        230: "clock_nanosleep", 232: "epoll_wait", 247: "waitid", 270: "pselect6", 271: "ppoll", 281: "epoll_pwait",
+        230: "clock_nanosleep", 232: "epoll_wait", 247: "waitid", 270: "pselect6", 271: "ppoll",
+        281: "epoll_pwait",
         288: "accept4", 299: "recvmmsg", 307: "sendmmsg", 449: "futex_waitv",
     },
     "aarch64": {
@@ -440,7 +499,7 @@ ASLEEP_S = 0.003
 
 
 def open_syscall(thread: int) -> int:
-    """A descriptor to read what a thread of ours does in the kernel; -1 where this kernel does not show it."""
+    """A descriptor to read what a thread of ours does in the kernel; -1 where that is not shown."""
     try:
         return os.open("/proc/self/task/%d/syscall" % thread, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -456,7 +515,7 @@ def read_syscall(descriptor: int) -> bytes:
 
 
 def sleeping_in(line: bytes) -> str:
-    """The name of the system call that a thread waits in, or nothing: it runs, or waits for the interpreter's lock."""
+    """The system call that a thread waits in; nothing where it runs, or waits for the interpreter's lock."""
     first = line.split(b" ", 1)[0]
     if not first.isdigit():
         return ""
@@ -470,64 +529,75 @@ class Watch:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.descriptor = open_syscall(job.thread)
+        self.descriptor = -2
         self.line = b""
         self.since = 0.0
 
     def asleep(self) -> str:
         """The system call where the thread has waited long enough, or nothing."""
+        if self.descriptor == -2:
+            self.descriptor = open_syscall(self.job.thread)
+        if self.descriptor < 0:
+            return ""
         line, now = read_syscall(self.descriptor), time.monotonic()
         if line != self.line:
             self.line, self.since = line, now
             return ""
         return sleeping_in(line) if now - self.since >= ASLEEP_S else ""
 
+    def close(self) -> None:
+        """Look no more."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+
 
 class Watcher:
     """A thread that tells once of each watched call that it has fallen asleep, and only before its reply."""
 
-    def __init__(self, notify: Callable[[Job, int, str], None]) -> None:
+    def __init__(self, notify: Callable[[Job, int, str], None], chores: Chores) -> None:
         self._notify = notify
+        self._chores = chores
         self._watched: list[Watch] = []
         self._wanted = threading.Event()
-        self._starting = threading.Lock()
         self._started = False
 
     def add(self, job: Job) -> None:
         """Watch the call that this thread is about to make."""
         self._watched.append(Watch(job))
         self._wanted.set()
-        with self._starting:
-            if not self._started:
-                self._started = True
-                threading.Thread(target=self._run, daemon=True).start()
+        if not self._started:
+            self._chores.add(self._start)
+
+    def _start(self) -> None:
+        if not self._started:
+            self._started = True
+            threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
         while True:
             self._wanted.wait()
             time.sleep(WATCH_S)
             for watch in list(self._watched):
-                called = "" if watch.job.done or watch.descriptor < 0 else watch.asleep()
+                called = "" if watch.job.done else watch.asleep()
                 if called:
                     self._notify(watch.job, time.time_ns(), called)
                 if called or watch.job.done:
                     self._watched.remove(watch)
-                    if watch.descriptor >= 0:
-                        os.close(watch.descriptor)
+                    watch.close()
             if not self._watched:
                 self._wanted.clear()
                 if self._watched:  # one came between the look and the clearing
                     self._wanted.set()
 
 
-# --- programs -------------------------------------------------------------------------------------------------------
+# --- programs -------------------------------------------------------------------------------------
 
 LONGEST_LINE = 4095
 END_OF_FILE, LITERAL_NEXT = b"\x04", b"\x16"
 
 
 class Program:
-    """A program on a terminal of its own, which does not echo and changes nothing but the two keys that it needs."""
+    """A program on a terminal of its own, which does not echo and leaves all bytes as they are."""
 
     def __init__(self, argv: list[str], environment: dict[str, str], folder: Optional[str]) -> None:
         import subprocess
@@ -588,7 +658,7 @@ class Program:
         return bool(data)
 
     def write(self, data: bytes) -> int:
-        """Type these bytes; returns how many. Raises ValueError for a line that a terminal would cut (termios(3))."""
+        """Type these bytes; returns how many. Raises ValueError for a line that it would cut (termios(3))."""
         if max(map(len, data.split(b"\n"))) > LONGEST_LINE:
             raise ValueError("a terminal takes lines of at most %d bytes" % LONGEST_LINE)
         quoted = data.replace(LITERAL_NEXT, LITERAL_NEXT * 2).replace(END_OF_FILE, LITERAL_NEXT + END_OF_FILE)
@@ -598,7 +668,7 @@ class Program:
         return len(data)
 
     def end_input(self) -> None:
-        """Type the key that ends a file; after an unfinished line a second one is needed, as by hand, and is typed."""
+        """Type the key that ends a file; after an unfinished line it only sends that, as by hand."""
         os.write(self._terminal, END_OF_FILE)
 
     def wait(self) -> Plain:
@@ -614,7 +684,7 @@ class Program:
         return Plain(exit=status) if status >= 0 else Plain(signal=signal_name(-status))
 
     def signal(self, name: str) -> None:
-        """Send a signal by its name; raises AttributeError for no such name, ProcessLookupError when it has ended."""
+        """Send a signal by name; raises AttributeError for no such name, ProcessLookupError after its end."""
         import signal
 
         number = getattr(signal, name)
@@ -625,7 +695,7 @@ class Program:
 
 
 def quieten(terminal: int) -> None:
-    """No echo, no changed bytes, no keys but two: end of file, and the one that makes the next byte an ordinary one."""
+    """No echo, no changed bytes, two keys: end of file, and the one that makes the next byte ordinary."""
     import termios
 
     settings = termios.tcgetattr(terminal)
@@ -640,7 +710,7 @@ def quieten(terminal: int) -> None:
 
 
 def take_terminal() -> None:
-    """In the child: its standard input becomes the terminal that its session is controlled by (tty_ioctl(4))."""
+    """In the child: its standard input becomes the terminal that controls its session (tty_ioctl(4))."""
     import fcntl
     import termios
 
@@ -658,7 +728,7 @@ def signal_name(number: int) -> str:
 
 
 def kill_descendants() -> None:
-    """Kill all that was ever started here, however it hid: orphans come to us (PR_SET_CHILD_SUBREAPER, prctl(2))."""
+    """Kill all that was ever started: orphans come to us (PR_SET_CHILD_SUBREAPER, prctl(2))."""
     for attempt in range(1000):
         victims = descendants()
         if not victims:
@@ -703,16 +773,24 @@ def descendants() -> list[int]:
     return [pid for pid in found if pid not in dead]
 
 
-# --- privileges -----------------------------------------------------------------------------------------------------
+# --- privileges -----------------------------------------------------------------------------------
 
 CAPABILITIES = (
-    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE "
-    "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN "
-    "SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE "
-    "MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
+    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE "
+    "NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT "
+    "SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE "
+    "AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ "
+    "PERFMON BPF CHECKPOINT_RESTORE"
 ).split()
 """linux/capability.h, in the order of their numbers."""
-SET_KEEPCAPS, CAPBSET_READ, CAPBSET_DROP, SET_CHILD_SUBREAPER, SET_NO_NEW_PRIVS, CAP_AMBIENT = 8, 23, 24, 36, 38, 47
+SET_KEEPCAPS, CAPBSET_READ, CAPBSET_DROP, SET_CHILD_SUBREAPER, SET_NO_NEW_PRIVS, CAP_AMBIENT = (
+    8,
+    23,
+    24,
+    36,
+    38,
+    47,
+)
 """linux/prctl.h."""
 THREAD_SYSCALLS = {
     "x86_64": {"setgroups": 116, "setresuid": 117, "setresgid": 119, "capset": 126},
@@ -733,7 +811,7 @@ def capability_numbers(names: list[str]) -> list[int]:
 
 
 def account(user: str) -> tuple[int, int, list[int]]:
-    """User id, group id and all groups of a user by name or number; raises LookupError where the host has none."""
+    """User id, group id and all groups of a user by name or number; raises LookupError for no such user."""
     import pwd
 
     try:
@@ -769,7 +847,7 @@ def thread_call(name: str, *arguments: Any) -> None:
 
 
 def drop(capabilities: Optional[list[int]], user: Optional[tuple[int, int, list[int]]]) -> None:
-    """Take from this thread all but these privileges; programs that it starts have no more (capabilities(7))."""
+    """Take from this thread and the programs it starts all but these privileges (capabilities(7))."""
     if capabilities is not None:
         limit_programs(capabilities)
         checked(libc().prctl(SET_KEEPCAPS, 1, 0, 0, 0))
@@ -793,7 +871,7 @@ def address_of(numbers: Any) -> Any:
 
 
 def limit_programs(capabilities: list[int]) -> None:
-    """What root regains with exec is limited by the bounding set; where that may not be changed, by no_new_privs."""
+    """What root regains with exec: limited by the bounding set, or by no_new_privs where that is fixed."""
     prctl = libc().prctl
     for number in range(64):
         if number not in capabilities and prctl(CAPBSET_READ, number, 0, 0, 0) == 1:
@@ -818,7 +896,7 @@ def set_capabilities(capabilities: list[int], inheritable: bool) -> None:
             checked(prctl(CAP_AMBIENT, 2, number, 0, 0))  # PR_CAP_AMBIENT_RAISE
 
 
-# --- interfaces -----------------------------------------------------------------------------------------------------
+# --- interfaces -----------------------------------------------------------------------------------
 
 OFFLOADS = (
     ("tx-checksum", 0x16, 0x17),
@@ -833,7 +911,7 @@ SIOCETHTOOL = 0x8946
 
 
 def turn_off_offloads() -> dict[str, list[str]]:
-    """Turn offloads off on every interface but lo; interface -> what is off now. Raises OSError where that is forbidden."""
+    """Turn offloads off on all but lo; interface -> what is off now. Raises OSError where forbidden."""
     off: dict[str, list[str]] = {}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         for _, name in socket.if_nameindex():
@@ -841,13 +919,14 @@ def turn_off_offloads() -> dict[str, list[str]]:
                 off[name] = [
                     feature
                     for feature, get, put in OFFLOADS
-                    if ethtool(any_socket, name, put, 0) is not None and ethtool(any_socket, name, get, 0) == 0
+                    if ethtool(any_socket, name, put, 0) is not None
+                    and ethtool(any_socket, name, get, 0) == 0
                 ]
     return off
 
 
 def ethtool(any_socket: socket.socket, interface: str, command: int, value: int) -> Optional[int]:
-    """One command of ethtool with one number (struct ethtool_value); None where the interface does not know it."""
+    """One command of ethtool with one number (struct ethtool_value); None where it is not known."""
     import array
     import fcntl
 
@@ -868,7 +947,7 @@ IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFA_ADDRESS, IFA_LOCAL = 1, 3, 4, 1, 2
 
 
 def interfaces() -> list[dict[str, Any]]:
-    """Every interface: index, name, MAC, MTU, whether it is up, and its addresses with prefix lengths (rtnetlink(7))."""
+    """Every interface with its MAC, MTU and addresses with prefix lengths (rtnetlink(7))."""
     found: dict[int, dict[str, Any]] = {}
     for body in netlink_dump(RTM_GETLINK, RTM_NEWLINK):
         _, _, index, flags, _ = struct.unpack_from("=BxHiII", body)
@@ -894,7 +973,7 @@ def interfaces() -> list[dict[str, Any]]:
 
 def netlink_dump(asked: int, answered: int) -> list[bytes]:
     """The bodies of all messages of a dump (netlink(7))."""
-    bodies = []
+    bodies: list[bytes] = []
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as netlink:
         netlink.bind((0, 0))
         netlink.send(struct.pack("=IHHIIB3x", 20, asked, 0x301, 1, 0, 0))  # NLM_F_REQUEST | NLM_F_DUMP
@@ -921,17 +1000,17 @@ def attributes(body: bytes, offset: int) -> dict[int, bytes]:
     return parts
 
 
-# --- TCP states -----------------------------------------------------------------------------------------------------
+# --- TCP states -----------------------------------------------------------------------------------
 
 STATES = (
-    "", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK",
-    "LISTEN", "CLOSING", "SYN_RECV",
+    "", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT",
+    "LAST_ACK", "LISTEN", "CLOSING", "SYN_RECV",
 )  # fmt: skip
 """include/net/tcp_states.h; the last is TCP_NEW_SYN_RECV."""
 
 
 def tcp_rows() -> list[dict[str, Any]]:
-    """Every row of the kernel's TCP tables: local and peer as [address, port], and state (proc_pid_net(5))."""
+    """Every row of the kernel's TCP tables: local and peer as [address, port], and state."""
     rows = []
     for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
         try:
@@ -942,7 +1021,11 @@ def tcp_rows() -> list[dict[str, Any]]:
         for line in lines:
             _, local, peer, state = line.split(None, 4)[:4]
             rows.append(
-                {"local": table_address(local, family), "peer": table_address(peer, family), "state": STATES[int(state, 16)]}
+                {
+                    "local": table_address(local, family),
+                    "peer": table_address(peer, family),
+                    "state": STATES[int(state, 16)],
+                }
             )
     return rows
 
@@ -987,24 +1070,24 @@ def is_row_of(kept: Kept, row: dict[str, Any]) -> bool:
     return bool(row["peer"] == kept.peer[:2] if isinstance(kept.peer, list) else row["peer"][1] == 0)
 
 
-# --- capture --------------------------------------------------------------------------------------------------------
+# --- capture --------------------------------------------------------------------------------------
 
 SOL_PACKET, PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION, TPACKET_V3, ETH_P_ALL = 263, 5, 6, 10, 2, 3
 BLOCK_BYTES, LARGE_BLOCK_BYTES, LARGE_RING_BYTES = 1 << 18, 1 << 20, 64 << 20
 RETIRE_MS = 100
-"""When the kernel hands over a block that is not full. Rarely: `frames` reads the open block, and each timer costs."""
+"""When the kernel hands over a block that is not full. Late: `frames` reads open blocks, and timers cost."""
 REPLY_BYTES = 4 << 20
 STATUS, PACKETS, FIRST, LENGTH, HEADER = 8, 12, 16, 20, 48
 """Offsets in struct tpacket_block_desc, and its size."""
 INTERFACE_INDEX = 52
-"""Where the sll_ifindex of a record is: the last word that the kernel writes of it (tpacket_rcv in af_packet.c)."""
+"""Where a record has its sll_ifindex: the last that the kernel writes of it (tpacket_rcv, af_packet.c)."""
 
 
 class Capture:
-    """A ring of TPACKET_V3 on all interfaces but lo (packet(7)), and the file that its full blocks are kept in.
+    """A ring of TPACKET_V3 on all interfaces but lo (packet(7)), and the file that keeps full blocks.
 
-    What `frames` reads of a block that the kernel still fills is complete: blocks are zeroed before they are given back, so
-    a record without its interface's index is still being written.
+    What `frames` reads of a block that the kernel still fills is complete: blocks are zeroed before they are
+    given back, so a record without its interface's index is still being written.
     """
 
     def __init__(self, ring: int) -> None:
@@ -1022,7 +1105,8 @@ class Capture:
             self._zeros = memoryview(bytes(self._block))
             self._current, self._taken, self._offset = 0, 0, 0
             self._seen, self._drops, self._error = 0, 0, ""
-            self._spool, self._spooled, self._segments = open_spool(), 0, []  # type: int, int, list[tuple[int, int]]
+            self._spool, self._spooled = open_spool(), 0
+            self._segments: deque[tuple[int, int]] = deque()
             self._names: dict[int, str] = {}
             self._lock = threading.Lock()
             listen_everywhere(self._socket)
@@ -1107,7 +1191,7 @@ class Capture:
             self._keep_full_blocks()
             blocks, size = [], 0
             while self._segments and size < REPLY_BYTES:
-                begin, length = self._segments.pop(0)
+                begin, length = self._segments.popleft()
                 blocks.append(os.pread(self._spool, length, begin))
                 size += length
             more = bool(self._segments)
@@ -1119,7 +1203,12 @@ class Capture:
                 if live:
                     blocks.append(live)
             self._count()
-            value = {"packets": self._seen, "drops": self._drops, "more": more, "interfaces": self._interfaces()}
+            value = {
+                "packets": self._seen,
+                "drops": self._drops,
+                "more": more,
+                "interfaces": self._interfaces(),
+            }
             if self._error:
                 value["spool_error"] = self._error
         value["blocks"] = [binascii.b2a_base64(block, newline=False).decode("ascii") for block in blocks]
@@ -1165,7 +1254,7 @@ def attach_filter(made: socket.socket) -> None:
 
 
 def listen_everywhere(made: socket.socket) -> None:
-    """Bind to all protocols of all interfaces: Python's bind wants the name of one (struct sockaddr_ll, packet(7))."""
+    """Bind to all protocols of all interfaces: Python's bind wants one's name (packet(7))."""
     address = struct.pack("=HHiHBB8s", socket.AF_PACKET, socket.htons(ETH_P_ALL), 0, 0, 0, 0, b"")
     checked(libc().bind(made.fileno(), address, len(address)))
 
@@ -1181,7 +1270,7 @@ def open_spool() -> int:
     return os.memfd_create("capture")
 
 
-# --- the agent ------------------------------------------------------------------------------------------------------
+# --- the agent ------------------------------------------------------------------------------------
 
 REQUESTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "call": (
@@ -1203,6 +1292,10 @@ REQUESTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "quit": ({}, {}),
 }  # fmt: skip
 """What each request must have and may have beside "id" and "do"."""
+
+
+CHORES = ("asleep", "offload", "capture", "frames", "privileges", "quit")
+"""Requests that the main thread carries out: they need its privileges, or change what others may do."""
 
 
 def check_request(request: Any) -> None:
@@ -1274,9 +1367,12 @@ class Agent:
         self._names: dict[int, str] = {}
         self._pending: dict[Any, Job] = {}
         self._extra = extra_functions()
-        self._watcher = Watcher(self._notify)
-        self._calls = Pool(self._carry_out, do_nothing)
-        self._chores = Pool(self._carry_out, do_nothing)
+        self._chores = Chores()
+        self._watcher = Watcher(self._notify, self._chores)
+        self._reading = threading.Lock()
+        self._pieces: list[bytes] = []
+        self._lines: deque[bytes] = deque()
+        self._crew = Crew(self._reading, self._next_job, self._carry_out)
         self._capture: Optional[Capture] = None
         self._programs = False
         self._handlers: dict[str, Callable[[Job], Any]] = {
@@ -1289,25 +1385,18 @@ class Agent:
             "offload": lambda job: turn_off_offloads(),
             "capture": self._begin_capture,
             "frames": self._frames,
+            "privileges": self._set_privileges,
+            "quit": lambda job: None,
         }
 
     # reading
 
     def serve(self) -> NoReturn:
         """Say hello, then carry out requests until `quit` or the end of input; the process ends with it."""
-        self._write(hello())
         try:
-            pieces: list[bytes] = []
-            while True:
-                data = os.read(self._reader, 1 << 20 if pieces else 1 << 16)
-                if not data:
-                    break
-                pieces.append(data)
-                if b"\n" in data:
-                    *lines, rest = b"".join(pieces).split(b"\n")
-                    pieces = [rest] if rest else []
-                    for line in lines:
-                        self._take(line)
+            self._write(hello())
+            self._crew.start()
+            self._chores.do()
         finally:
             self._end()
 
@@ -1319,7 +1408,35 @@ class Agent:
         finally:
             os._exit(0)
 
-    def _take(self, line: bytes) -> None:
+    def _next_job(self) -> Optional[Job]:
+        """The next request for a thread of the crew, which holds `_reading`; None: look whose turn it is."""
+        while True:
+            job = self._take(self._next_line())
+            if job is None:
+                continue
+            if job.request["do"] not in CHORES:
+                return job
+            self._chores.add(partial(self._carry_out, job))
+            if job.request["do"] in ("privileges", "quit"):
+                job.finished.acquire()  # what comes later must meet what they change
+                return None
+
+    def _next_line(self) -> bytes:
+        """The next line of input; at its end the main thread ends the process."""
+        while not self._lines:
+            data = os.read(self._reader, 1 << 20 if self._pieces else 1 << 16)
+            if not data:
+                self._chores.add(self._end)
+                threading.Event().wait()
+            self._pieces.append(data)
+            if b"\n" in data:
+                *lines, rest = b"".join(self._pieces).split(b"\n")
+                self._pieces = [rest] if rest else []
+                self._lines.extend(lines)
+        return self._lines.popleft()
+
+    def _take(self, line: bytes) -> Optional[Job]:
+        """A line as a job; None where it is none, and that was replied."""
         identifier = None
         try:
             request = json.loads(line)
@@ -1328,14 +1445,10 @@ class Agent:
             check_request(request)
             job = Job(request, names_made(request))
             self._reserve(job)
+            return job
         except (Malformed, ValueError, RecursionError) as error:
             self._write({"id": identifier, "malformed": str(error)[:300] or type(error).__name__})
-            return
-        if request["do"] in ("privileges", "quit"):
-            self._at_once(job)
-        else:
-            pool = self._calls if request["do"] in ("call", "run") else self._chores
-            pool.hand(job)
+            return None
 
     def _reserve(self, job: Job) -> None:
         if job.id in self._pending:
@@ -1345,19 +1458,6 @@ class Agent:
                 raise Malformed("the name %s was made before" % name[:100])
         self._reserved.update(job.makes)
         self._pending[job.id] = job
-
-    def _at_once(self, job: Job) -> None:
-        """Requests that the reading thread carries out itself: they change what later ones meet."""
-        job.began = time.time_ns()
-        reply: dict[str, Any] = {"value": None}
-        if job.request["do"] == "privileges":
-            try:
-                self._set_privileges(job.request)
-            except Exception as error:
-                reply = {"error": describe(error)}
-        self._reply(job, reply)
-        if job.request["do"] == "quit":
-            self._end()
 
     # replying
 
@@ -1371,7 +1471,7 @@ class Agent:
             while data:
                 data = data[os.write(self._writer, data) :]
         except OSError:
-            self._end()  # nobody hears us any more
+            self._chores.add(self._end)  # nobody hears us any more
 
     def _notify(self, job: Job, at: int, called: str) -> None:
         data = self._dump({"id": job.id, "asleep": at, "syscall": called}).encode("ascii") + b"\n"
@@ -1388,6 +1488,8 @@ class Agent:
             self._write({"id": job.id, "malformed": reply["malformed"]})
         else:
             self._write({"id": job.id, "began": job.began or now, "ended": job.ended or now, **reply})
+        if job.finished is not None:
+            job.finished.release()
 
     def _carry_out(self, job: Job) -> None:
         """In a worker: carry out and reply, whatever happens."""
@@ -1402,6 +1504,8 @@ class Agent:
         except BaseException as error:
             reply = {"error": describe(error)}
         self._reply(job, reply)
+        if job.request["do"] == "quit":
+            self._end()
 
     # calls
 
@@ -1451,15 +1555,17 @@ class Agent:
         function = self._extra.get(name) or getattr(socket, name, None)
         if name.startswith("_") or not callable(function):
             raise AttributeError("this host's Python has no function socket.%s" % name)
-        return function  # type: ignore[no-any-return]
+        return function
 
     def _keep_made(self, names: list[str], value: Any) -> list[Kept]:
         """Keep what a call made: the pair, the first of what accept returns, or the value itself."""
         if not names:
             return []
         if len(names) > 1:
-            return [self._keep(name, thing) for name, thing in zip(names, value)]
-        thing = value[0] if isinstance(value, tuple) and value and isinstance(value[0], socket.socket) else value
+            return [self._keep(name, thing) for name, thing in zip(names, value)]  # noqa: B905 (Python 3.9)
+        thing = (
+            value[0] if isinstance(value, tuple) and value and isinstance(value[0], socket.socket) else value
+        )
         return [self._keep(names[0], thing)]
 
     def _encoded(self, value: Any, owner: Optional[Kept]) -> Any:
@@ -1496,33 +1602,29 @@ class Agent:
         try:
             watch.asleep()
             time.sleep(ASLEEP_S * 1.1)
-            return bool(watch.descriptor >= 0 and watch.asleep() and not other.done)
+            return bool(watch.asleep() and not other.done)
         finally:
-            if watch.descriptor >= 0:
-                os.close(watch.descriptor)
+            watch.close()
 
     def _begin_capture(self, job: Job) -> None:
         if self._capture is not None:
-            raise Malformed("this host captures already")
+            raise RuntimeError("this host captures already")
         self._capture = Capture(job.request["ring"])
 
     def _frames(self, job: Job) -> dict[str, Any]:
         if self._capture is None:
-            raise Malformed("this host does not capture")
+            raise RuntimeError("this host does not capture")
         return self._capture.frames()
 
-    def _set_privileges(self, request: dict[str, Any]) -> None:
-        names, user = request["capabilities"], request["user"]
+    def _set_privileges(self, job: Job) -> None:
+        """New threads make the calls from now on; those of before end when their calls return."""
+        names, user = job.request["capabilities"], job.request["user"]
         capabilities = None if names is None else capability_numbers(names)
         who = None if user is None else account(user)
-        calls = Pool(self._carry_out, lambda: drop(capabilities, who))
-        calls.probe()
-        self._calls.retire()
-        self._calls = calls
-
-
-def do_nothing() -> None:
-    """Threads that keep what they have."""
+        crew = Crew(self._reading, self._next_job, self._carry_out, lambda: drop(capabilities, who))
+        crew.start()
+        self._crew.retired = True
+        self._crew = crew
 
 
 def method_of(thing: Any, name: str) -> Callable[..., Any]:
@@ -1536,7 +1638,7 @@ def facts_of(owner: Optional[Kept], made: list[Kept]) -> dict[str, Any]:
     """The facts of a reply: of the socket a call was made on or made, and of the one that it made beside."""
     facts = {}
     concerned = [owner, *made] if owner else list(made)
-    for key, kept in zip(("object", "made"), concerned):
+    for key, kept in zip(("object", "made"), concerned):  # noqa: B905 (Python 3.9)
         told = kept.facts()
         if told is not None:
             facts[key] = told
@@ -1547,7 +1649,9 @@ def describe(error: BaseException) -> dict[str, Any]:
     """An exception as the "error" of a reply."""
     number = getattr(error, "errno", None)
     if isinstance(error, socket.gaierror):
-        name = next((key for key in dir(socket) if key.startswith("EAI_") and getattr(socket, key) == number), None)
+        name = next(
+            (key for key in dir(socket) if key.startswith("EAI_") and getattr(socket, key) == number), None
+        )
     else:
         name = errno.errorcode.get(number) if isinstance(number, int) else None
     kind = "TimeoutError" if isinstance(error, socket.timeout) else type(error).__name__
@@ -1573,7 +1677,7 @@ def hello() -> dict[str, Any]:
 
 
 def serve(reader: int, writer: int) -> NoReturn:
-    """Be the agent on these two descriptors (they may be one socket) until their end; then the process ends."""
+    """Be the agent on these two descriptors (or one socket) until their end; then the process ends."""
     Agent(reader, writer).serve()
 
 

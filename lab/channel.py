@@ -1,6 +1,7 @@
 """The runner's end of an agent: requests out, replies and notices in, and a dead host noticed.
 
-One thread, no clock of its own but the caller's timeout. What a request means is `lab.agent`; who asks is the caller.
+One thread, no clock of its own but the caller's timeout. What a request means is `lab.agent`; who asks is the
+caller.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ Message = dict[str, Any]
 
 CHUNK = 1 << 18
 """Bytes that one read or write moves at most."""
+SMALL = 1 << 13
+"""Bytes that a read asks for when no long message is under way: a large buffer costs more than a whole
+request.
+"""
 LAST_WORDS = 2000
 """How many bytes of a host's stderr an error shows."""
 
@@ -53,8 +58,8 @@ class Stream(Protocol):
 class SocketStream:
     """A stream over one connected socket, as a forked agent in a namespace has it.
 
-    `stderr` is the file that the host's stderr goes to. `how` says how the host ended, once it did; it is asked after
-    the end was seen.
+    `stderr` is the file that the host's stderr goes to. `how` says how the host ended, once it did; it is
+    asked after the end was seen.
     """
 
     def __init__(
@@ -65,6 +70,7 @@ class SocketStream:
         self._stderr = stderr
         self._how = how
         self._early: list[bytes] = []
+        self._size = SMALL
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -78,7 +84,9 @@ class SocketStream:
                 self._wait_until_writable()
 
     def _wait_until_writable(self) -> None:
-        """Wait until the agent takes more, and take what it says meanwhile: else both would wait for the other."""
+        """Wait until the agent takes more, and take what it says meanwhile: else both would wait for the
+        other.
+        """
         waiting = select.poll()
         waiting.register(self._socket.fileno(), select.POLLIN | select.POLLOUT)
         for _, events in waiting.poll():
@@ -98,11 +106,13 @@ class SocketStream:
 
     def _receive(self) -> bytes | None:
         try:
-            return self._socket.recv(CHUNK)
+            data = self._socket.recv(self._size)
         except BlockingIOError:
             return None
         except ConnectionError:  # a reset is an end as well: the agent was killed with requests unread
             return b""
+        self._size = CHUNK if len(data) == self._size else SMALL
+        return data
 
     def close(self) -> None:
         self._socket.close()
@@ -129,7 +139,8 @@ def tail_of(path: Path) -> str:
 class Channel:
     """Requests to the agent of one host, and what comes back.
 
-    Every method that reads raises HostGone when the agent ended: after the last message that it sent was handed out.
+    Every method that reads raises HostGone when the agent ended: after the last message that it sent was
+    handed out.
     """
 
     def __init__(self, host: str, stream: Stream) -> None:
@@ -139,6 +150,8 @@ class Channel:
         self._unfinished: list[bytes] = []
         self._queue: list[Message] = []
         self._ended = ""
+        self._polling = select.poll()  # not select(2): descriptors of large labs are beyond its 1024
+        self._polling.register(stream.fileno(), select.POLLIN)
 
     def fileno(self) -> int:
         """The descriptor to poll; messages in `queued` do not make it readable."""
@@ -170,7 +183,9 @@ class Channel:
 
     def wait(self, identifier: int, timeout_s: float) -> Message:
         """The final reply to a request; other messages stay queued. Raises LabError when it takes longer."""
-        reply = self._wait(lambda message: message.get("id") == identifier and "syscall" not in message, timeout_s)
+        reply = self._wait(
+            lambda message: message.get("id") == identifier and "syscall" not in message, timeout_s
+        )
         if reply is None:
             raise LabError(f"the agent of host {self.host} did not answer within {timeout_s:g} s")
         return reply
@@ -190,12 +205,13 @@ class Channel:
         return reply.get("value")
 
     def hello(self, timeout_s: float) -> Message:
-        """The agent's first line: process id, versions, boot id and clocks. Raises LabError when none comes."""
+        """The agent's first line: process id, versions, boot id, clocks. Raises LabError when none comes."""
         message = self._wait(lambda message: "hello" in message, timeout_s)
         if message is None:
             said = self._stream.last_words().strip()
             raise LabError(
-                f"the agent of host {self.host} did not start within {timeout_s:g} s" + (f": {said}" if said else "")
+                f"the agent of host {self.host} did not start within {timeout_s:g} s"
+                + (f": {said}" if said else "")
             )
         return message
 
@@ -205,8 +221,9 @@ class Channel:
         self._stream.close()
 
     def _wait(self, wanted: Callable[[Message], bool], timeout_s: float) -> Message | None:
+        looked = 0
         deadline = time.monotonic() + timeout_s
-        polling, looked = None, 0
+        self._read()  # a stream may hold what came while it sent: its descriptor does not tell
         while True:
             for place in range(looked, len(self._queue)):
                 if wanted(self._queue[place]):
@@ -214,15 +231,10 @@ class Channel:
             looked = len(self._queue)
             if self._ended:
                 raise self._gone()
-            if self._read():
-                continue
             left = deadline - time.monotonic()
-            if left <= 0:
+            if not self._polling.poll(max(0.0, left * 1000)) and left <= 0:
                 return None
-            if polling is None:  # not select(2): descriptors of large labs are beyond its 1024
-                polling = select.poll()
-                polling.register(self._stream.fileno(), select.POLLIN)
-            polling.poll(left * 1000 + 1)
+            self._read()
 
     def _read(self) -> bool:
         """Queue the messages of one piece of the stream; False when nothing was there."""
