@@ -42,9 +42,9 @@ class Plan:
 
 
 def plan(topology: Topology, *, ip6: bool = True) -> Plan:
-    """Choose everything that the topology leaves open; the same topology always gives the same plan.
+    """Choose all that the topology leaves open; the same topology always gives the same plan.
 
-    `ip6` false: no IPv6 address anywhere. Raises LabError where the addresses that are asked for cannot be had.
+    `ip6` false: no IPv6 anywhere. Raises LabError where the addresses that are asked for cannot be had.
     """
     subnets = _subnets(topology)
     ends: dict[str, list[Interface]] = {host.name: [] for host in topology.hosts}
@@ -210,7 +210,7 @@ def _numbers(subnet: _Subnet) -> Iterator[_Address]:
 
 
 def routes(topology: Topology, interfaces: Ends) -> dict[str, tuple[Route, ...]]:
-    """Host name -> routes to every network it is not on, each a shortest path through routers, if one leads there.
+    """Host name -> routes to every network it is not on, each a shortest path through routers.
 
     Of several shortest paths the one whose router comes first in the topology is taken: plans do not vary.
     """
@@ -226,7 +226,7 @@ def routes(topology: Topology, interfaces: Ends) -> dict[str, tuple[Route, ...]]
 
 
 def _distances(topology: Topology, routers: list[str], target: str) -> dict[str, int]:
-    """Network name -> how many routers lie between it and the target; a network that none joins is missing."""
+    """Network name -> how many routers lie between it and the target; missing where none leads there."""
     distances = {target: 0}
     edge = [target]
     while edge:

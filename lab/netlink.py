@@ -95,7 +95,7 @@ def new_bridge(name: str, index: int, mtu: int) -> bytes:
 def new_veth(
     name: str, index: int, mac: str, mtu: int, *, peer_name: str, peer_index: int, peer_namespace: int
 ) -> bytes:
-    """Make a pair of virtual Ethernet devices, veth(4), the peer in a descriptor's namespace. Both are down."""
+    """Make a pair of Ethernet devices, veth(4), the peer in the namespace of a descriptor; both down."""
     peer = (
         _link(peer_index)
         + _text(IFLA_IFNAME, peer_name)

@@ -1,7 +1,7 @@
 """System calls that Python's standard library lacks: namespaces, mounts, capabilities.
 
-Thin wrappers through ctypes that raise OSError with the name of the call. No policy: who may do what is decided
-by the callers. Standard library only, since the first process of a lab imports it.
+Thin wrappers through ctypes that raise OSError with the name of the call. No policy: who may do what is
+decided by the callers. Standard library only, since the first process of a lab imports it.
 """
 
 from __future__ import annotations
@@ -29,15 +29,14 @@ PR_SET_PDEATHSIG = 1
 PR_CAPBSET_DROP = 24
 """linux/prctl.h"""
 
-CAPABILITIES = tuple(
-    """
+_CAPABILITY_NAMES = """
     CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
     NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT
     SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE
     AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ
     PERFMON BPF CHECKPOINT_RESTORE
-    """.split()
-)
+"""
+CAPABILITIES = tuple(_CAPABILITY_NAMES.split())
 """Names by number, as linux/capability.h counts them."""
 
 _SYS_MOUNT_SETATTR = 442
@@ -75,8 +74,11 @@ def bind(source: str, target: str) -> None:
     _mount("mount --rbind", os.fsencode(source), target, None, MS_BIND | MS_REC, None)
 
 
-def _mount(name: str, source: bytes, target: str, kind: bytes | None, flags: int, options: bytes | None) -> None:
-    _checked(name, _library.mount(source, os.fsencode(target), kind, ctypes.c_ulong(flags), options), target)
+def _mount(
+    name: str, source: bytes, target: str, kind: bytes | None, flags: int, options: bytes | None
+) -> None:
+    result = _library.mount(source, os.fsencode(target), kind, ctypes.c_ulong(flags), options)
+    _checked(name, result, target)
 
 
 def unmount(target: str) -> None:

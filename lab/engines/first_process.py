@@ -1,0 +1,219 @@
+"""What the first process of a namespaces lab does once it is warm: brings hosts up, and ends or stops them.
+
+Single-threaded, since it forks. The protocol is in `lab.engines.zygote`; wires are `lab.engines.wiring`, files
+`lab.engines.rootfs`. Standard library only.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import time
+from typing import Any, NoReturn
+
+from lab import agent, syscalls
+from lab.engines import rootfs
+from lab.engines.wiring import Refused, Wiring
+from lab.engines.zygote import KEPT_CAPABILITIES
+
+ALL_GROUPS, OWN_GROUP = "0 2147483647", "0 0"
+"""ping_group_range: in a user namespace of one id any other range is EINVAL."""
+REAP_S = 2.0
+"""How long the end of a host may take after its agent's socket was seen to end."""
+MANY_DESCRIPTORS = 1 << 20
+
+
+class FirstProcess:
+    """Serves the runner over the control socket until its end; then the process ends, and all hosts with it."""
+
+    def __init__(self, control: int, rootless: bool, kept: list[str]) -> None:
+        self._control = socket.socket(fileno=control)
+        self._rootless = rootless
+        self._kept = kept
+        self._descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._pids: dict[str, int] = {}
+        self._ended: dict[int, str] = {}
+        self._stopped: dict[str, list[int]] = {}
+        self._own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        self._wiring: Wiring | None = None
+
+    def serve(self) -> None:
+        """Do what is asked, and collect what has ended, until the runner closes its end."""
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self._descriptors[1], self._descriptors[1]))
+        woken, wakes = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wakes)
+        polling = select.poll()
+        polling.register(self._control.fileno(), select.POLLIN)
+        polling.register(woken, select.POLLIN)
+        while True:
+            ready = {descriptor for descriptor, _ in polling.poll()}
+            if woken in ready:
+                os.read(woken, 4096)
+                self._reap()
+            if self._control.fileno() in ready and not self._serve_one():
+                return
+
+    def _serve_one(self) -> bool:
+        """One request; False at the end of them."""
+        data, descriptors, _, _ = socket.recv_fds(self._control, 65536, 2)
+        if not data:
+            return False
+        request = json.loads(data)
+        try:
+            if request["do"] == "up":
+                self._up(*descriptors)
+                self._tell({"up": True})
+            else:
+                self._tell({"done": getattr(self, "_" + request["do"])(request["host"])})
+        except Refused as error:
+            self._tell({"refused": str(error)})
+        except OSError as error:
+            self._tell({"failed": {"doing": request["do"], "errno": error.errno, "text": str(error)}})
+        return True
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        self._control.send(json.dumps(message).encode())
+
+    # up
+
+    def _up(self, plan_file: int, logs: int) -> None:
+        with open(plan_file, "rb") as file:
+            file.seek(0)
+            plan = json.load(file)
+        self._wiring = Wiring()
+        self._wiring.make(plan, OWN_GROUP if self._rootless else ALL_GROUPS)
+        rootfs.finish(plan["programs"], plan["texts"])
+        for host in plan["hosts"]:
+            self._start(host, logs)
+        os.close(logs)
+        for wire in self._wiring.wires.values():
+            os.close(wire.namespace)
+
+    def _start(self, host: dict[str, Any], logs: int) -> None:
+        """Fork a host's first process, and hand the runner the other end of its agent's socket."""
+        runners, agents = socket.socketpair()
+        syscalls.unshare(syscalls.CLONE_NEWPID)
+        pid = os.fork()
+        if pid == 0:
+            self._be_host(host, logs, agents.detach())
+        syscalls.setns(self._own_pids, syscalls.CLONE_NEWPID)
+        self._pids[host["name"]] = pid
+        credentials = struct.pack("=iII", pid, 0, 0)  # the kernel translates the id for the runner: unix(7)
+        self._control.sendmsg(
+            [json.dumps({"host": host["name"]}).encode()],
+            [
+                (socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("=i", runners.fileno())),
+                (socket.SOL_SOCKET, socket.SCM_CREDENTIALS, credentials),
+            ],
+        )
+        runners.close()
+        agents.close()
+
+    def _be_host(self, host: dict[str, Any], logs: int, agents: int) -> NoReturn:
+        """In the forked process: become the host's first process and agent."""
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            name = host["name"]
+            said = os.open(f"{name}.stderr", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644, dir_fd=logs)
+            os.dup2(said, 1)
+            os.dup2(said, 2)
+            assert self._wiring is not None
+            syscalls.setns(self._wiring.wires[name].namespace, syscalls.CLONE_NEWNET)
+            syscalls.unshare(syscalls.CLONE_NEWNS | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWIPC)
+            syscalls.set_host_name(name)
+            files = {path: base64.b64decode(text) for path, text in host["files"].items()}
+            rootfs.enter_host(self._kept, files)
+            os.dup2(agents, 3)
+            os.closerange(4, MANY_DESCRIPTORS)
+            self._set_limits(host["limits"])
+            syscalls.keep_capabilities(KEPT_CAPABILITIES)
+        except (OSError, ValueError) as error:
+            os.write(2, f"host {host['name']} could not be set up: {error}\n".encode())
+            os._exit(1)
+        os.set_inheritable(3, False)
+        agent.serve(3, 3)
+
+    def _set_limits(self, limits: dict[str, int]) -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, self._descriptors)
+        for name, value in limits.items():
+            resource.setrlimit(getattr(resource, "RLIMIT_" + name.upper()), (value, value))
+
+    # hosts that are up; each method is a request
+
+    def _kill(self, host: str) -> str:
+        """A power cut: nothing that the dying processes still send may get out."""
+        assert self._wiring is not None
+        self._wiring.unplug(host)
+        pid = self._pids[host]
+        if pid not in self._ended:
+            os.kill(pid, signal.SIGKILL)
+        return self._how(host)
+
+    def _pause(self, host: str) -> str:
+        """Stop every process of the host, its agent first, so that nothing can start another meanwhile."""
+        stopped = self._stopped.setdefault(host, [])
+        for _ in range(100):
+            fresh = [pid for pid in self._processes(host) if pid not in stopped]
+            if not fresh:
+                break
+            for pid in fresh:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+                stopped.append(pid)
+        return ""
+
+    def _resume(self, host: str) -> str:
+        for pid in reversed(self._stopped.pop(host, [])):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        return ""
+
+    def _how(self, host: str) -> str:
+        """How the host ended, once it has; empty while it lives."""
+        pid = self._pids[host]
+        deadline = time.monotonic() + REAP_S
+        while pid not in self._ended and time.monotonic() < deadline:
+            self._reap()
+            if pid not in self._ended:
+                time.sleep(0.001)
+        return self._ended.get(pid, "")
+
+    def _processes(self, host: str) -> list[int]:
+        """Process ids (ours) of all processes of the host that are not stopped already, its first one first."""
+        own = os.readlink(f"/proc/{self._pids[host]}/ns/pid")
+        found = []
+        for entry in os.listdir("/proc"):
+            if entry.isdigit():
+                with contextlib.suppress(OSError):
+                    if os.readlink(f"/proc/{entry}/ns/pid") == own and not _is_stopped(entry):
+                        found.append(int(entry))
+        return sorted(found)
+
+    def _reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    return
+                self._ended[pid] = _ending(os.waitstatus_to_exitcode(status))
+
+
+def _is_stopped(pid: str) -> bool:
+    """proc_pid_stat(5): `T` by a signal; a zombie has nothing to stop."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        return file.read().rpartition(b") ")[2][:1] in (b"T", b"Z", b"X")
+
+
+def _ending(code: int) -> str:
+    if code < 0:
+        return f"its first process was killed by {signal.Signals(-code).name}"
+    return f"its first process ended with exit status {code}"
