@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from runner import fields
 from runner.errors import Blind, Misplaced
 from runner.headers import ACK
+from runner.model import Surroundings
 from runner.packets import Transmission
 from runner.quoting import QUOTED, quoted, unquoted
+from runner.values import duration_text, read_duration
 from runner.wire import canonical
 from runner.words import NUMBERS
 
@@ -52,7 +53,6 @@ _LAYER_OF = {
     "flags": "TCP", "sport": "TCP", "dport": "TCP", "window": "TCP", "type": "ICMP", "code": "ICMP",
 }  # fmt: skip
 """What is probably meant by a field without its layer."""
-_UNITS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "min": 60_000_000_000}
 
 
 @dataclass(frozen=True)
@@ -218,10 +218,10 @@ _Wrong = Callable[..., Misplaced]
 def _after(plain: str, operator: Operator, wrong: _Wrong) -> int:
     if operator == "has":
         raise wrong("a time has nothing inside: compare it with = != < <= > >=")
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ns|us|ms|s|min)", plain)
-    if found is None:
-        raise wrong("a time has a unit: 250ms, 1.5s (ns, us, ms, s, min)")
-    return round(Decimal(found[1]) * _UNITS[found[2]])
+    try:
+        return read_duration(plain, Surroundings())
+    except Misplaced as error:
+        raise wrong(error.message) from None
 
 
 def _check_bad_checksum(field: str, operator: Operator, wrong: _Wrong) -> None:
@@ -302,19 +302,11 @@ def shown(condition: Condition, seen: Transmission, owner: Owner, since_ns: int 
     if value is None:
         return "no line before it" if field == "after" else f"no {field}"
     if field == "after":
-        return f"after={duration_text(int(value))}"
+        return f"after={duration_text(round(int(value), -3))}"
     if field in _ADDRESSES and isinstance(value, str) and owner(value) != value:
         return f"{field}={owner(value)} ({value})"
     text = quoted(value) if isinstance(value, bytes) else str(value)
     return f"{field}={text}"
-
-
-def duration_text(ns: int) -> str:
-    """A time as an author would write it: `3.2ms`."""
-    for unit, size in (("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)):
-        if abs(ns) >= size:
-            return f"{ns / size:.3g}{unit}" if abs(ns) < 1000 * size else f"{ns / size:.0f}{unit}"
-    return f"{ns}ns"
 
 
 def _value(condition: Condition, seen: Transmission, since_ns: int | None) -> int | str | bytes | None:

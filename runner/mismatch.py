@@ -6,6 +6,7 @@ Plain text for a learner, readable at 80 columns. Matching itself is `runner.mat
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,12 +17,12 @@ from runner.headers import FIN, SYN
 from runner.ladder import Line
 from runner.matching import FREE, Match, Matcher
 from runner.packets import Transmission
+from runner.patterns import is_acknowledgement
+from runner.quoting import QUOTED
 
 WIDTH = 80
 _BEFORE, _BEHIND = 8, 6
 """How many rows are shown before the first difference and behind it."""
-_LABEL = 5
-"""Columns of a mark and a number before each text."""
 _FEW = 2
 """More differences than these make no near miss."""
 _MOST = 5
@@ -84,7 +85,7 @@ class Mismatch:
         return "" if entry is None else f"line {self.matcher.entries[entry].number + 1}"
 
     def _text(self, entry: int | None) -> str:
-        return "" if entry is None else self.matcher.entries[entry].text
+        return "" if entry is None else _closely(self.matcher.entries[entry].text)
 
     def _packet(self, place: int) -> str:
         return f"packet {self.packets[place].sent.number}"
@@ -103,7 +104,7 @@ class Mismatch:
     # --- the table --------------------------------------------------------------------------------
 
     def _rows(self) -> Iterator[_Row]:
-        written = notation.written(self.packets)
+        written = [_closely(line) for line in notation.written(self.packets)]
         before = list(self._rows_before(written))
         if len(before) > _BEFORE:
             yield _Row(expected=f"({len(before) - _BEFORE} rows that fit)")
@@ -119,7 +120,7 @@ class Mismatch:
         for place, (entry, packet) in enumerate(zip_longest(lines[: _BEHIND + 1], seen[: _BEHIND + 1])):
             number = "" if packet is None else str(self.packets[packet].sent.number)
             line = "" if entry is None else str(entry.number + 1)
-            expected = entry.text if entry is not None else "" if place else nothing
+            expected = _closely(entry.text) if entry is not None else "" if place else nothing
             there = written[packet] if packet is not None else "" if place else nothing
             yield _Row(line, expected, number, there, marked=not place)
         left = [max(0, len(one) - _BEHIND - 1) for one in (lines, seen)]
@@ -149,16 +150,17 @@ class Mismatch:
 
     def _near_misses(self) -> Iterator[str]:
         packet, entry = self.match.packet, self.match.entry
+        most = 1
         if packet is not None and entry is not None:
             differences = self._differences(entry, packet)
             if 0 < len(differences) <= _FEW:
-                name = self._packet(packet)
+                name, most = self._packet(packet), 0
                 yield f"{name} fits {self._line(entry)} but for: {' and '.join(differences)}"
         if packet is not None:
             yield from self._sent_again(packet)
             yield from self._other_lines(packet)
         if entry is not None:
-            yield from self._other_packets(entry)
+            yield from self._other_packets(entry, most)
 
     def _sent_again(self, place: int) -> Iterator[str]:
         """TCP sends what was not acknowledged again: such packets are listed like others."""
@@ -184,8 +186,8 @@ class Mismatch:
                 yield f"{self._packet(place)} fits {self._line(entry)}, but {due} comes before that"
                 return
 
-    def _other_packets(self, entry: int) -> Iterator[str]:
-        """Packets that no line speaks of and that almost are what the line expects, the nearest first."""
+    def _other_packets(self, entry: int, most: int) -> Iterator[str]:
+        """Packets that no line speaks of and that are what the line expects but for `most` differences."""
         by_lines = {
             one.packet
             for one in self.match.explained
@@ -195,7 +197,9 @@ class Mismatch:
         found = []
         for place in range(begin, min(len(self.packets), begin + _LOOKED_AT)):
             differences = self._differences(entry, place)
-            if place != self.match.packet and len(differences) <= _FEW:
+            if differences and is_acknowledgement(self.packets[place]):
+                continue
+            if place != self.match.packet and len(differences) <= most:
                 found.append((len(differences), place, differences))
         for count, place, differences in sorted(found)[:_MOST]:
             name, line = self._packet(place), self._line(entry)
@@ -215,22 +219,26 @@ def _wrapped(text: str) -> str:
 
 def _table(rows: Sequence[_Row]) -> str:
     """Two columns; texts that are too long go on in the next row, so that nothing is cut off."""
-    room = WIDTH - 2 * (_LABEL + 1) - 2
+    lines = max(2, *(len(row.line) for row in rows))
+    packets = max(2, *(len(row.packet) for row in rows))
+    room = WIDTH - lines - packets - 4
     longest = max(len(row.expected) for row in rows)
     left = max(len("expected"), min(longest, max(room // 2, room - max(len(row.seen) for row in rows))))
-    right = max(20, room - left)
-    found = [f"{'':{_LABEL + 1}}{'expected':{left}}  {'':{_LABEL + 1}}seen"]
+    found = [f"{'':{lines + 2}}{'expected':{left}} {'':{packets + 1}}seen"]
     for row in rows:
-        sides = zip_longest(_folded(row.expected, left), _folded(row.seen, right), fillvalue="")
+        sides = zip_longest(_folded(row.expected, left), _folded(row.seen, room - left), fillvalue="")
         for place, (expected, seen) in enumerate(sides):
-            first = not place
-            mark = "> " if row.marked and first else "  "
-            line, packet = (row.line, row.packet) if first else ("", "")
-            text = f"{mark}{line:>{_LABEL - 2}} {expected:{left}}  {packet:>{_LABEL}} {seen}"
-            found.append(text.rstrip())
+            mark = ">" if row.marked and not place else " "
+            line, packet = ("", "") if place else (row.line, row.packet)
+            found.append(f"{mark}{line:>{lines}} {expected:{left}} {packet:>{packets}} {seen}".rstrip())
     return "\n".join(found)
 
 
 def _folded(text: str, width: int) -> list[str]:
     """The text in pieces no longer than `width`."""
     return textwrap.wrap(text, max(20, width), subsequent_indent="  ", break_on_hyphens=False) or [""]
+
+
+def _closely(text: str) -> str:
+    """A line of a ladder with one blank between its parts; payloads stay as they are."""
+    return re.sub(rf"({QUOTED})|\s+", lambda found: found[1] or " ", text)

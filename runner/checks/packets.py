@@ -1,0 +1,77 @@
+"""The expectation `packets`: a ladder that explains every packet of a flow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from runner import flows
+from runner.checks import keys
+from runner.evidence import Evidence
+from runner.matching import FREE, Match, Matcher
+from runner.mismatch import Mismatch
+from runner.model import KnownNames, MisplacedAt, Model
+from runner.values import Text
+from runner.verdict import Finding
+
+
+class Packets(Model):
+    """Every packet of a flow, one line each, in the order they were sent.
+
+    A line is `HOST ARROW HOST`, then words (`SYN,ACK`, `[S.]`, `UDP`, `echo-request`), a payload in double
+    quotes (`"hel"...` is how it begins), conditions (`IP.ttl=64`, `len>0`, `after>=250ms`), and `?` if the
+    packet may be absent. Arrows: `->`, `<-`, and with a cross `-x`, `x-` for a packet that was sent and not
+    received. `...` stands for any packets. `#` begins a comment.
+
+    Flags are exactly those that are named, but PSH never counts (unless `TCP.flags` is given): it says that
+    there is data. Other segments carry none unless the line has a payload or `len`. Pure ACKs need no line,
+    and the ACK of a FIN may ride on the other FIN, unless `acks` is strict.
+
+    flow: which packets; all of them must be explained packets: the ladder at: the host whose own view it is:
+    what it captured, in its order; left out, each packet stands once, when it was sent net: the network it is
+    about, where there are several acks: `loose` (pure ACKs need no line) or `strict`
+    """
+
+    kind: ClassVar[str] = "packets"
+
+    flow: keys.FlowText
+    packets: keys.LadderText
+    at: Text | None = None
+    net: Text | None = None
+    acks: Literal["loose", "strict"] = "loose"
+
+    def mistakes(self, names: KnownNames) -> Iterator[MisplacedAt]:
+        """Names that do not exist."""
+        yield from keys.flow_mistakes(self.flow, names, ("flow",))
+        yield from keys.place_mistakes(self.at, self.net, names, (), "packets")
+        for name, line, column in self.packets.hosts():
+            yield from keys.unknown(names, "hosts", name, ("packets",), line=line, column=column)
+
+    def examine(self, evidence: Evidence) -> Iterator[Finding]:
+        """One finding; raises Blind where packets could not be seen."""
+        losses = any(line.lost for line in self.packets.lines)
+        keys.must_see(evidence, self.at, self.net, losses=losses)
+        seen = flows.select(evidence, self.flow, self.net, self.at)
+        matcher = Matcher(self.packets, evidence.owner, strict=self.acks == "strict")
+        match = matcher.match(seen)
+        if match.holds:
+            numbers = tuple(one.sent.number for one in seen)
+            yield Finding("pass", self.kind, f"{self.flow.text}: {_told(match)}", packets=numbers)
+        else:
+            mismatch = Mismatch(matcher, match, seen)
+            summary = f"{self.flow.text}: {mismatch.summary()}"
+            yield Finding("fail", self.kind, summary, mismatch.detail(), packets=mismatch.numbers())
+
+
+def _told(match: Match) -> str:
+    """How the packets were explained, in one line."""
+    besides = sum(one.entry == FREE for one in match.explained)
+    count = len(match.explained) - besides
+    if not match.explained:
+        return "no packets, as expected"
+    told = f"{_counted(count, 'packet')} explained by {_counted(match.lines_used, 'line')}"
+    return told + (f", and {_counted(besides, 'pure ACK')} besides" if besides else "")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

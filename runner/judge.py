@@ -1,0 +1,129 @@
+"""The judgement of a run: what its steps came to, then each expectation, from the run directory alone.
+
+Nothing unseen is ever a pass: a check that crashes, a capture that is missing and a play that broke make it
+unknown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from runner import rundir
+from runner.errors import Blind, UsageError
+from runner.evidence import Evidence
+from runner.history import StepRecord
+from runner.verdict import Finding, Verdict, combine
+
+if TYPE_CHECKING:
+    from runner.scenario import PlacedCheck, Scenario
+
+FORMAT = 1
+_UNFINISHED = ("broken", "interrupted")
+
+
+class Check(Protocol):
+    """What an expectation can do; the classes are in `runner.checks`."""
+
+    def examine(self, evidence: Evidence) -> Iterable[Finding]:
+        """Findings, also where all is well; raises Blind where what it needs could not be seen."""
+        ...
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on a run, and all findings it follows from, steps first."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+
+
+def judge(evidence: Evidence, scenario: Scenario) -> Judgement:
+    """Judge a run by its scenario. The same run directory always gives the same judgement."""
+    findings = list(_steps(evidence))
+    for placed in scenario.expect:
+        findings.extend(_examined(evidence, placed))
+    return Judgement(combine(finding.verdict for finding in findings), tuple(findings))
+
+
+def _examined(evidence: Evidence, placed: PlacedCheck) -> Iterator[Finding]:
+    """The findings of one expectation, with its place."""
+    found = list(_findings(evidence, placed))
+    if not found:
+        found = [Finding("unknown", placed.kind, "the check said nothing")]
+    for finding in found:
+        if not finding.line:
+            finding = replace(finding, path=placed.place.path, line=placed.place.line)
+        yield _of_unfinished(finding, evidence)
+
+
+def _findings(evidence: Evidence, placed: PlacedCheck) -> Iterator[Finding]:
+    check: Any = placed.model
+    try:
+        yield from check.examine(evidence)
+    except Blind as reason:
+        yield Finding("unknown", placed.kind, f"could not be seen: {reason}")
+    except Exception as error:  # a defect of ours must not look like one of what is tested, nor like a pass
+        yield Finding("unknown", placed.kind, f"the check crashed: {type(error).__name__}: {error}")
+
+
+def _of_unfinished(finding: Finding, evidence: Evidence) -> Finding:
+    """Where the play broke or was interrupted, what is missing need not be the fault of what is tested."""
+    ending = evidence.info.ending
+    if finding.verdict != "fail" or ending not in _UNFINISHED:
+        return finding
+    how = "the run broke" if ending == "broken" else "the run was interrupted"
+    return replace(finding, verdict="unknown", summary=f"{finding.summary} (but {how} before its end)")
+
+
+def _steps(evidence: Evidence) -> Iterator[Finding]:
+    """What the steps came to: every failure, or that all passed; and how the play ended, where no step says
+    it.
+    """
+    records = [record for record in evidence.history if isinstance(record, StepRecord)]
+    said = {record.status for record in records}
+    for record in records:
+        if record.status in ("failed", "broken"):
+            verdict: Verdict = "fail" if record.status == "failed" else "unknown"
+            yield Finding(verdict, "steps", _told(record), path=record.path, line=record.line)
+    info = evidence.info
+    if info.ending == "interrupted":
+        yield Finding("unknown", "steps", "the run was interrupted")
+    elif info.ending == "broken" and "broken" not in said:
+        yield Finding("unknown", "steps", f"the lab broke: {info.problem or 'nobody said why'}")
+    elif info.ending == "failed" and "failed" not in said:
+        yield Finding("fail", "steps", info.problem or "a step failed, the history does not say which")
+    elif info.ending == "completed" and not said & {"failed", "broken"}:
+        count = len({record.number for record in records if record.status == "passed"})
+        yield Finding("pass", "steps", f"{count} step{'' if count == 1 else 's'} played as written")
+
+
+def _told(record: StepRecord) -> str:
+    where = f"{record.host}: " if record.host else ""
+    broke = "" if record.status == "failed" else "the lab broke: "
+    return f"step {record.number}, {where}{record.text}: {broke}{record.reason or record.status}"
+
+
+# --- verdict.json ---------------------------------------------------------------------------------
+
+
+def write(folder: Path, judgement: Judgement) -> None:
+    """Write verdict.json into a run directory."""
+    data = {"format": FORMAT, **asdict(judgement)}
+    (folder / rundir.VERDICT).write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+
+
+def read(folder: Path) -> Judgement:
+    """Read verdict.json; raises UsageError where there is none, or one of another format."""
+    path = folder / rundir.VERDICT
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["format"] != FORMAT:
+            raise UsageError(f"{path} was written by another version of the runner")
+        findings = tuple(Finding(**{**one, "packets": tuple(one["packets"])}) for one in data["findings"])
+        return Judgement(data["verdict"], findings)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} is no verdict: {error}") from None
