@@ -1,7 +1,7 @@
 """The command line: words in, exit codes out.
 
-Every command imports what it needs when it is called, so that `--help` and `validate` are quick. What went wrong is
-turned into a message and an exit code here, once, by its cause (see `runner.errors`).
+Every command imports what it needs when it is called, so that `--help` and `validate` are quick. What went
+wrong is turned into a message and an exit code here, once, by its cause (see `runner.errors`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Nothing that can go wrong in the world leaves a traceback."""
     _write_what_cannot_be_encoded_as_escapes()
     try:
-        result = cli.main(args=None if argv is None else list(argv), prog_name="runner", standalone_mode=False)
+        result = cli.main(
+            args=None if argv is None else list(argv), prog_name="runner", standalone_mode=False
+        )
         sys.stdout.flush()
         return result if isinstance(result, int) else PASSED
     except click.ClickException as error:
@@ -45,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _told("runner: interrupted", INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output has gone (`| head`); Python would complain once more when it flushes at its end.
+        # Whoever read our output has gone (`| head`); Python would complain again when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN
     except OSError as error:
@@ -73,14 +75,16 @@ def _write_what_cannot_be_encoded_as_escapes() -> None:
 def cli() -> None:
     """Play socket scenarios on real hosts, capture every packet, and judge what was seen.
 
-    Exit codes: 0 all passed; 1 a check or a step failed; 2 the scenario or the command line is wrong; 3 could not
-    run or could not see; 130 interrupted.
+    Exit codes: 0 all passed; 1 a check or a step failed; 2 the scenario or the command line is wrong; 3 could
+    not run or could not see; 130 interrupted.
     """
 
 
 _PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 _RUN = click.argument("run_folder", metavar="[RUN]", required=False, type=click.Path(path_type=Path))
-_RUNS = click.option("--runs", type=click.Path(path_type=Path), default=RUNS, show_default=True, help="Where runs are.")
+_RUNS = click.option(
+    "--runs", type=click.Path(path_type=Path), default=RUNS, show_default=True, help="Where runs are."
+)
 
 
 # --- scenarios ------------------------------------------------------------------------------------
@@ -89,19 +93,30 @@ _RUNS = click.option("--runs", type=click.Path(path_type=Path), default=RUNS, sh
 @cli.command()
 @_PATHS
 @click.option("--engine", default="auto", show_default=True, help="auto, docker or netns.")
-@click.option("--runs", type=click.Path(path_type=Path), default=RUNS, show_default=True, help="Where runs are left.")
+@_RUNS
 @click.option("--keep", is_flag=True, help="Leave the lab up after the steps, until Enter or Ctrl-C.")
 @click.option("-k", "names", multiple=True, metavar="NAME", help="Only scenarios with this in their name.")
 @click.option("-t", "tags", multiple=True, metavar="TAG", help="Only scenarios with this tag.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Only this value of a matrix.")
 @click.option("-x", "stop", is_flag=True, help="Stop after the first that does not pass.")
 @click.option("--no-skip", is_flag=True, help="A skipped scenario is an error (exit code 3).")
-@click.option("-v", "--verbose", is_flag=True, help="Show every step and ladder, however many scenarios there are.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every step and ladder, also of many scenarios.")
 def run(
-    paths: tuple[Path, ...], engine: str, runs: Path, keep: bool, names: tuple[str, ...], tags: tuple[str, ...],
-    settings: tuple[str, ...], stop: bool, no_skip: bool, verbose: bool,
-) -> int:  # fmt: skip
-    """Play scenario files, or all those in a folder, and judge what was captured."""
+    paths: tuple[Path, ...],
+    engine: str,
+    runs: Path,
+    keep: bool,
+    names: tuple[str, ...],
+    tags: tuple[str, ...],
+    settings: tuple[str, ...],
+    stop: bool,
+    no_skip: bool,
+    verbose: bool,
+) -> int:
+    """Play scenarios and judge what was captured.
+
+    PATHS are scenario files, or folders of them.
+    """
     from runner import running
     from runner.choice import choose
     from runner.report import paper
@@ -136,7 +151,7 @@ def _settings(words: Sequence[str]) -> Mapping[str, str]:
 
 @contextmanager
 def _ended_by_terminate() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end a run as Ctrl-C does: the lab goes down and the run directory is complete."""
+    """Let SIGTERM and SIGHUP end a run as Ctrl-C does: the lab goes down, the run directory is complete."""
 
     def interrupt(number: int, frame: Any) -> None:
         raise KeyboardInterrupt
@@ -152,7 +167,7 @@ def _ended_by_terminate() -> Iterator[None]:
 @cli.command()
 @_PATHS
 def validate(paths: tuple[Path, ...]) -> int:
-    """Read scenarios and say everything that is wrong with them; nothing is played."""
+    """Say what is wrong with scenarios; plays nothing."""
     from runner import running
     from runner.report.text import counted
 
@@ -167,7 +182,10 @@ def validate(paths: tuple[Path, ...]) -> int:
 @_RUNS
 @click.option("--all", "everything", is_flag=True, help="The whole ladder, however long.")
 def show(path: Path | None, runs: Path, everything: bool) -> int:
-    """Show the plan of a scenario, or the timeline and ladder of a finished run (the latest, if none is named)."""
+    """Show a scenario's plan, or a run's timeline.
+
+    Without an argument: the latest run.
+    """
     from runner import rundir
     from runner.report import paper
 
@@ -190,7 +208,10 @@ def show(path: Path | None, runs: Path, everything: bool) -> int:
 @_RUN
 @_RUNS
 def judge(run_folder: Path | None, runs: Path) -> int:
-    """Judge a finished run again from its directory (the latest, if none is named)."""
+    """Judge a finished run again from its directory.
+
+    Without an argument: the latest run. Needs neither root nor Docker.
+    """
     from runner.report import paper
     from runner.report.finished import show_judgement
 
@@ -210,10 +231,12 @@ def _latest(runs: Path) -> Path:
 
 @cli.command()
 @click.argument("capture", type=click.Path(path_type=Path))
-@click.option("--filter", "condition", default="", metavar="CONDITIONS", help="Only packets that meet these, e.g. 'TCP.dport = 80'.")
+@click.option(
+    "--filter", "condition", default="", metavar="CONDITIONS", help="E.g. 'UDP and UDP.dport = 53'."
+)
 @click.option("--all", "everything", is_flag=True, help="The whole ladder, however long.")
 def inspect(capture: Path, condition: str, everything: bool) -> int:
-    """Show the flows and the ladder of any pcap or pcapng."""
+    """Show flows and ladder of any pcap or pcapng."""
     from runner.report import paper
     from runner.report.captured import show_capture
 
@@ -228,7 +251,10 @@ def inspect(capture: Path, condition: str, everything: bool) -> int:
 @click.argument("kind", metavar="[steps|checks|engines|scenarios]", required=False)
 @click.argument("name", required=False)
 def list_(kind: str | None, name: str | None) -> int:
-    """List what there is; with a name, its whole text (`runner list steps connect`)."""
+    """List steps, checks, engines and scenarios.
+
+    With a name, its whole text: runner list steps connect
+    """
     from runner import reference
 
     for line in reference.listing(kind, name):
@@ -238,7 +264,7 @@ def list_(kind: str | None, name: str | None) -> int:
 
 @cli.command()
 def schema() -> int:
-    """Print the JSON Schema of scenario files, for editors."""
+    """Print the JSON Schema of scenario files."""
     import json
 
     from runner.schema import schema as made
@@ -250,7 +276,7 @@ def schema() -> int:
 @cli.command()
 @click.argument("name")
 def init(name: str) -> int:
-    """Write a small scenario that passes, as NAME.yaml."""
+    """Write NAME.yaml, a small scenario that passes."""
     from runner.starter import write_starter
 
     path = write_starter(name)
@@ -263,7 +289,10 @@ def init(name: str) -> int:
 
 @cli.command()
 def doctor() -> int:
-    """Say what this machine can do; for what it cannot, why and what to do about it."""
+    """Say what this machine can do.
+
+    For all it cannot: why, and what to do about it.
+    """
     from runner import doctor as examination
     from runner.report import paper
 
@@ -276,7 +305,10 @@ def doctor() -> int:
 @click.argument("host")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def shell(host: str, command: tuple[str, ...]) -> int:
-    """A Python prompt in a HOST of the lab that is up, or a command: runner shell server -- ss -tan."""
+    """Enter a HOST of the lab that is up.
+
+    A Python prompt, or a command: runner shell server -- ss -tan
+    """
     from runner.keeping import enter
 
     return enter(host, command)
@@ -284,7 +316,7 @@ def shell(host: str, command: tuple[str, ...]) -> int:
 
 @cli.command()
 def clean() -> int:
-    """Remove what killed runs left behind, and nothing else."""
+    """Remove what killed runs left behind."""
     from runner.keeping import clean as swept
 
     removed = swept()

@@ -52,11 +52,12 @@ def can_play(found: Iterable[Ability]) -> bool:
 def show(found: Iterable[Ability], paper: Paper) -> None:
     """A line for each ability, with what to do below those that are missing."""
     from runner.report import text
+    from runner.report.paper import Style
 
     found = list(found)
     for one in found:
         mark = paper.marks.passed if one.there else paper.marks.failed if one.needed else "-"
-        style = "good" if one.there else "bad" if one.needed else "waits"
+        style: Style = "good" if one.there else "bad" if one.needed else "waits"
         lines = text.lines(one.said)
         paper.line(f"{paper.styled(f'{mark:<2}', style)}{one.name:<15} {lines[0]}")
         for line in (*lines[1:], *(text.lines(one.remedy) if one.remedy and not one.there else ())):
@@ -77,9 +78,11 @@ def _python() -> Ability:
 def _kernel() -> Ability:
     system, release = platform.system(), platform.release()
     return Ability(
-        "kernel", system == "Linux", f"{system} {release}, {platform.machine()}",
+        "kernel",
+        system == "Linux",
+        f"{system} {release}, {platform.machine()}",
         "Hosts are made of Linux namespaces or containers: use a Linux machine, or a virtual one.",
-    )  # fmt: skip
+    )
 
 
 def _engine(name: str) -> Ability:
@@ -106,9 +109,11 @@ def _compose() -> Ability:
         if version:
             return Ability("docker compose", True, f"{version} ({words[0]})")
     return Ability(
-        "docker compose", False, "is missing",
-        "`make lab-up` needs it. On Debian and Ubuntu: apt-get install docker-compose. The engine works without.",
-    )  # fmt: skip
+        "docker compose",
+        False,
+        "is missing",
+        "`make lab-up` needs it. On Debian and Ubuntu: apt-get install docker-compose",
+    )
 
 
 def _image() -> Ability:
@@ -120,12 +125,16 @@ def _image() -> Ability:
             return Ability("image", True, f"{IMAGE} is built")
     except LabError as error:
         return Ability("image", False, error.what, error.remedy)
-    return Ability("image", False, f"{IMAGE} is not built yet, or its recipe has changed", "Build it: make images")
+    return Ability(
+        "image", False, f"{IMAGE} is not built yet, or its recipe has changed", "Build it: make images"
+    )
 
 
 def _readers() -> list[Ability]:
     """Programs to look at a capture with; nothing needs them."""
-    found = [(name, _first_line([name, "--version"])) for name in ("wireshark", "tshark") if shutil.which(name)]
+    found = [
+        (name, _first_line([name, "--version"])) for name in ("wireshark", "tshark") if shutil.which(name)
+    ]
     if found:
         return [Ability(name, True, said or "is installed") for name, said in found]
     remedy = "Captures can be opened with either (`runner inspect` needs none): apt-get install wireshark"

@@ -26,7 +26,7 @@ _PROTOCOLS = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMPV6: "icmpv6", IGMP: "igm
 
 @dataclass
 class _Row:
-    """A flow in the table; `sent` and `answered` are bytes of payload, from the end that began and from the other."""
+    """A flow in the table; `sent` and `answered` are bytes of payload, of the first end and of the other."""
 
     protocol: str
     begin: str

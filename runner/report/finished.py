@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from runner import evidence, rundir
+from runner import evidence, judge, rundir, scenario
+from runner.checks import CHECKS
 from runner.evidence import Evidence
 from runner.history import CallRecord, StepRecord
-from runner.judge import Judgement, judge_run
+from runner.judge import Judgement
 from runner.report.live import Live
 from runner.report.paper import Paper
 from runner.report.terminal import findings, mark_of, picture, where
@@ -30,18 +32,32 @@ def show_run(folder: Path, paper: Paper, limit: int | None) -> None:
     paper.line()
     paper.lines(picture(seen, paper, limit))
     paper.line()
-    _judged(judge_run(folder), seen, paper)
+    _judged(judged(folder, seen), seen, paper)
     where(folder, paper)
 
 
 def show_judgement(folder: Path, paper: Paper) -> Verdict:
-    """The findings of a run, judged again; returns the verdict. Raises UsageError where the folder is no run."""
-    info = rundir.read_info(folder)
-    judgement = judge_run(folder)
-    paper.line(f"{paper.styled(printable(info.name), 'title')}  {printable(str(folder))}")
-    findings(judgement.findings, paper)
-    paper.line(paper.styled(_WORDS[judgement.verdict], mark_of(judgement.verdict, paper)[1]))
+    """The findings of a run, judged again; returns the verdict. Raises UsageError where it is no run."""
+    seen = evidence.load(folder)
+    judgement = judged(folder, seen)
+    paper.line(f"{paper.styled(printable(seen.info.name), 'title')}  {printable(str(folder))}")
+    _judged(judgement, seen, paper)
     return judgement.verdict
+
+
+def judged(folder: Path, seen: Evidence) -> Judgement:
+    """Judge a run by the scenario in its directory; places are those of the file that was played.
+
+    Raises UsageError or ScenarioError where the directory's scenario cannot be read.
+    """
+    info = seen.info
+    path = folder / rundir.SCENARIO
+    loaded = scenario.load(path, checks=CHECKS, case=info.case, includes=info.includes)
+    judgement = judge.judge(seen, loaded)
+    placed = tuple(
+        replace(one, path=info.scenario) if one.path == str(path) else one for one in judgement.findings
+    )
+    return replace(judgement, findings=placed)
 
 
 def _head(seen: Evidence, paper: Paper) -> None:

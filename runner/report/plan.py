@@ -1,4 +1,4 @@
-"""`runner show SCENARIO`: what would be played, without playing it: hosts, steps with their lines, expectations."""
+"""`runner show SCENARIO`: what would be played: hosts, steps with their lines, expectations."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from runner.report.paper import Paper
 from runner.report.terminal import title
 from runner.report.text import padded, printable, shortened
 from runner.scenario import Place, Scenario
+
+PLACE_WIDE = 22
+"""The cells of `file:line`."""
 
 
 def show_plan(scenario: Scenario, paper: Paper) -> None:
@@ -54,5 +57,5 @@ def _row(number: int, place: Place, texts: dict[str, list[str]], paper: Paper) -
     lines = texts.get(Path(place.path).name, [])
     source = lines[place.line - 1].strip().removeprefix("- ") if 0 < place.line <= len(lines) else ""
     where = f"{Path(place.path).name}:{place.line}"
-    room = paper.width - 4 - 2 - 24
-    return f"{number:>4}  {paper.styled(padded(printable(where), 22), 'quiet')}  {shortened(printable(source), room)}"
+    place_text = paper.styled(padded(printable(where), PLACE_WIDE), "quiet")
+    return f"{number:>4}  {place_text}  {shortened(printable(source), paper.width - 8 - PLACE_WIDE)}"

@@ -1,6 +1,6 @@
 """The whole of `runner run` for a terminal: engine, steps as they happen, ladder, findings, where the run is.
 
-One scenario is shown in full; of many each gets a line, and the whole picture only where something went wrong.
+One scenario is shown in full; of many each gets a line, and the whole picture only where one went wrong.
 """
 
 from __future__ import annotations
