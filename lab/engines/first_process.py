@@ -1,7 +1,7 @@
 """What the first process of a namespaces lab does once it is warm: brings hosts up, and ends or stops them.
 
-Single-threaded, since it forks. The protocol is in `lab.engines.zygote`; wires are `lab.engines.wiring`, files
-`lab.engines.rootfs`. Standard library only.
+Single-threaded, since it forks. The protocol is in `lab.engines.zygote`; wires are `lab.engines.wiring`,
+files `lab.engines.rootfs`. Standard library only.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MANY_DESCRIPTORS = 1 << 20
 
 
 class FirstProcess:
-    """Serves the runner over the control socket until its end; then the process ends, and all hosts with it."""
+    """Serves the runner over the control socket until its end; all hosts end with it."""
 
     def __init__(self, control: int, rootless: bool, kept: list[str]) -> None:
         self._control = socket.socket(fileno=control)
@@ -188,7 +188,7 @@ class FirstProcess:
         return self._ended.get(pid, "")
 
     def _processes(self, host: str) -> list[int]:
-        """Process ids (ours) of all processes of the host that are not stopped already, its first one first."""
+        """Process ids (ours) of all processes of the host that are not stopped already, its first first."""
         own = os.readlink(f"/proc/{self._pids[host]}/ns/pid")
         found = []
         for entry in os.listdir("/proc"):

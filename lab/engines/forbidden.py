@@ -1,4 +1,4 @@
-"""Why a kernel does not let us make namespaces, and what to do about it: from an errno and what /proc/sys says.
+"""Why a kernel does not let us make namespaces and what to do about it: from an errno and /proc/sys.
 
 A function of what it is told, so that every case can be tested anywhere.
 """
@@ -17,12 +17,12 @@ _SETTINGS = (
     ("user.max_user_namespaces", "0", "15000", "user namespaces are switched off"),
     ("user.max_net_namespaces", "0", "15000", "network namespaces are switched off"),
 )
-"""Setting, the value that forbids, one that allows, and what it means. The first is Debian's, the second Ubuntu's."""
+"""Setting, the value that forbids, one that allows, its meaning. The first is Debian's, then Ubuntu's."""
 OTHERWISE = "Run as root, or use the other engine: --engine docker."
 CONTAINER_OPTIONS = (
-    "Start the container with `--cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt apparmor=unconfined` and be "
-    "root in it, or with `--security-opt seccomp=unconfined --security-opt systempaths=unconfined --security-opt "
-    "apparmor=unconfined`."
+    "Start the container with `--cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt apparmor=unconfined` "
+    "and be root in it, or with `--security-opt seccomp=unconfined --security-opt systempaths=unconfined "
+    "--security-opt apparmor=unconfined`."
 )
 
 

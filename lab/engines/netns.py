@@ -1,7 +1,7 @@
 """Hosts that are Linux namespaces: no daemon, no image, no privilege needed, and nothing of them has a name.
 
-The runner's side. The lab itself is a child, `lab.engines.zygote`, that dies with the thread that started it. Here the
-plan is made, the child is started and told, and its answers become a `Lab`.
+The runner's side. The lab itself is a child, `lab.engines.zygote`, that dies with the thread that started it.
+Here the plan is made, the child is started and told, and its answers become a `Lab`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?", re.ASCI
 
 
 class _Child:
-    """The child and our end of its control socket. Made by the thread that needs it: it dies with that thread."""
+    """The child and our end of its control socket. It dies with the thread that made it."""
 
     def __init__(self) -> None:
         self.rootless = False
@@ -148,13 +148,13 @@ def _wait_or_kill(descriptor: int) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """What programs in hosts find in their environment, beside what the scenario gives them: nothing of the user's."""
+    """What programs in hosts find in their environment: nothing of the user's."""
     passed = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
     return {"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": "/tmp", **passed}
 
 
 def kept_folders() -> list[str]:
-    """Folders that hosts must see although they lie where each host has a folder of its own: code and interpreter."""
+    """Folders of code that hosts must see although they lie where each host has a folder of its own."""
     wanted = {
         str(folder)
         for one in (ROOT, sys.prefix, sys.base_prefix)
@@ -228,8 +228,8 @@ def refuse_what_is_lacking(topology: Topology) -> None:
 class NetnsLab:
     """A lab of namespaces that is up. It can pause and kill hosts.
 
-    Pausing stops all processes of the host, also its agent: calls that wait go on waiting, whatever arrives. The
-    host's kernel answers as before, and its capture goes on in the kernel's ring.
+    Pausing stops all processes of the host, also its agent: calls that wait go on waiting, whatever arrives.
+    The host's kernel answers as before, and its capture goes on in the kernel's ring.
     """
 
     def __init__(self, topology: Topology, planned: Plan, child: _Child) -> None:
@@ -330,7 +330,7 @@ class NetnsEngine:
     def up(self, topology: Topology, *, logs: Path) -> Iterator[NetnsLab]:
         """A lab of namespaces. The thread that calls must live as long as the lab does."""
         refuse_what_is_lacking(topology)
-        planned = plan(topology, ip6=os.path.exists("/proc/net/if_inet6"))
+        planned = plan(topology, ip6=Path("/proc/net/if_inet6").exists())
         _raise_descriptor_limit(len(topology.hosts))
         child = self._take()
         lab = NetnsLab(topology, planned, child)

@@ -1,11 +1,10 @@
 """What the hosts of a namespaces lab see as their file system.
 
-The machine's own folders, read-only, on a small root of the lab's; and for each host alone what programs write
-to: /tmp, /run, /var, /dev/shm, and /proc and /sys of its own. Runs inside the lab's first process and its hosts,
-so standard library only; knows no network.
+The machine's own folders, read-only, on a small root of the lab's; and for each host alone what programs
+write to: /tmp, /run, /var, /dev/shm, and /proc and /sys of its own. Runs inside the lab's first process and
+its hosts, so standard library only; knows no network.
 """
 
-# ruff: noqa: PTH - pathlib would cost every host its memory
 from __future__ import annotations
 
 import os
@@ -35,7 +34,8 @@ _QUIET_MOUNT = MS_NOSUID | MS_NODEV | MS_NOEXEC
 def build(kept: Sequence[str]) -> None:
     """Make a new root of the machine's folders, and keep the old one at `OLD_ROOT` for `finish`.
 
-    `kept` are folders that stay in sight though they lie under `PRIVATE` ones. In a mount namespace of its own, as first process of a PID namespace. Raises OSError.
+    `kept` are folders that stay in sight though they lie under `PRIVATE` ones. To be called in a new mount
+    namespace, as first process of a PID namespace. Raises OSError.
     """
     syscalls.mount("none", "/", flags=MS_REC | MS_PRIVATE)
     syscalls.mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID, "mode=755")
@@ -51,8 +51,8 @@ def build(kept: Sequence[str]) -> None:
     for folder in kept:
         os.makedirs(folder, exist_ok=True)
         syscalls.bind(OLD_ROOT + folder, folder)
-    # While the machine's own /proc and /sys are still in sight: the kernel gives new ones only to those who see
-    # one in full already (mount_too_revealing in fs/namespace.c).
+    # While the machine's own /proc and /sys are still in sight: the kernel gives new ones only to those who
+    # see one in full already (mount_too_revealing in fs/namespace.c).
     syscalls.mount("proc", "/proc", "proc", _QUIET_MOUNT)
     _mount_sys()
     _devices()
@@ -61,8 +61,8 @@ def build(kept: Sequence[str]) -> None:
 def finish(programs: str | None, files: Mapping[str, str]) -> None:
     """Add what this lab needs, let go of the machine's own root, and make everything read-only.
 
-    `programs` is a folder of the machine that becomes /programs; `files` are paths with the text that hosts see
-    there instead of the machine's.
+    `programs` is a folder of the machine that becomes /programs; `files` are paths with the text that hosts
+    see there instead of the machine's.
     """
     if programs is not None:
         syscalls.bind(OLD_ROOT + programs, "/programs")
@@ -111,7 +111,7 @@ def _mount_sys() -> None:
 
 
 def enter_host(kept: Sequence[str], files: Mapping[str, bytes]) -> None:
-    """What one host has for itself. In a mount namespace of its own, as first process of its PID namespace."""
+    """What one host has for itself. To be called as first process of its PID and mount namespaces."""
     opened = {folder: os.open(folder, os.O_PATH) for folder in kept}
     # Read-only also keeps hosts from the machine's kernel: /proc/sys/kernel and /proc/sysrq-trigger ask for
     # no capability, only for being root.

@@ -1,7 +1,7 @@
-"""The wires of a namespaces lab: a namespace for each host, a bridge for each network, and a quiet kernel in both.
+"""The wires of a namespaces lab: a namespace for each host, a bridge for each network, quiet kernels.
 
-Runs in the lab's first process. Nothing here has a name outside the lab: namespaces are held by descriptors. Standard
-library only; knows no files and starts no process.
+Runs in the lab's first process. Nothing here has a name outside the lab: namespaces are held by descriptors.
+Standard library only; knows no files and starts no process.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from lab import netlink, syscalls
 from lab.netlink import Netlink, NetlinkError
 
 FIRST_BRIDGE, FIRST_LINK, FIRST_PORT = 10, 10, 10_000
-"""Indexes of bridges, of a host's interfaces and of bridge ports; low ones may be taken by the kernel's own tunnels."""
+"""Indexes of bridges, of a host's links and of bridge ports; the kernel's own tunnels may have lower ones."""
 MANY = 20
-"""From so many hosts on every host knows every neighbour for good: the kernel has one neighbour table for the whole
-machine, of 1024 entries (net.ipv4.neigh.default.gc_thresh3), and permanent ones do not count."""
+"""From so many hosts on every host knows every neighbour for good: the kernel has one neighbour table for the
+whole machine, of 1024 entries (net.ipv4.neigh.default.gc_thresh3), and permanent ones do not count."""
 TOO_MANY = 256
 """From so many hosts on that would be more entries than is worth it: they grow with the square."""
 SETTLE_S = 10.0
@@ -31,7 +31,7 @@ QUIET = (
     ("net/ipv4/tcp_congestion_control", "reno"),
     ("net/ipv4/ip_unprivileged_port_start", "1024"),
 )
-"""A new namespace starts with the machine's own settings (net.core.devconf_inherit_init_net), which differ."""
+"""A new namespace starts with the machine's own settings (net.core.devconf_inherit_init_net)."""
 QUIET_IP6 = (
     ("net/ipv6/conf/default/disable_ipv6", "0"),
     ("net/ipv6/conf/default/accept_dad", "0"),
@@ -54,8 +54,8 @@ SWITCH = (
 """Bridges must not look into packets: the bridge filter would drop malformed ones and join fragments."""
 
 
-class Refused(Exception):
-    """A host asks for something that the kernel does not have or does not allow in a host; the text says what."""
+class Refused(Exception):  # noqa: N818 - said as it is, like Unmet and HostGone
+    """A host asks for what the kernel does not have, or does not allow in a host; the text says what."""
 
 
 @dataclass
@@ -102,7 +102,7 @@ class Wiring:
         self._settle()
 
     def _make_host(self, host: dict[str, Any], any_group: str) -> None:
-        """A network namespace with quiet defaults and the host's ends of its links; we are in it afterwards."""
+        """A network namespace with quiet defaults and the host's ends of links; we are in it afterwards."""
         syscalls.unshare(syscalls.CLONE_NEWNET)
         for key, value in QUIET:
             _write_if_there(key, value)
@@ -184,7 +184,7 @@ class Wiring:
     def _settle(self) -> None:
         """Wait until each end of each link says it is up: the first packets after set-up are lost otherwise.
 
-        The kernel's link watch runs behind. Asking about a link makes it run at once (rtnl_getlink flushes it).
+        The kernel's link watch runs behind; to be asked about one link makes it catch up.
         """
         deadline = time.monotonic() + SETTLE_S
         for wire in self.wires.values():
@@ -221,7 +221,9 @@ class _Neighbours:
             self._of[key] = [
                 (
                     end["mac"],
-                    b"".join(netlink.new_neighbour(index, text, end["mac"]) for text, _ in end["addresses"]),
+                    b"".join(
+                        netlink.new_neighbour(index, address, end["mac"]) for address, _ in end["addresses"]
+                    ),
                 )
                 for end in self._ends[own["network"]]
             ]
@@ -245,8 +247,10 @@ def _write(key: str, value: str) -> None:
 
 
 def set_sysctl(key: str, value: str) -> None:
-    """Write a setting of the host whose network namespace we are in: `net.ipv4.tcp_syn_retries`, `?` at the end to
-    leave it out where the kernel lacks it. Raises Refused."""
+    """Write a setting of the host whose network namespace we are in; raises Refused.
+
+    `key` is like `net.ipv4.tcp_syn_retries`, with `?` at its end to leave it out where the kernel lacks it.
+    """
     name = key.removesuffix("?")
     if not name.startswith("net."):
         raise Refused(f"sysctl {name} is the machine's, not a host's")

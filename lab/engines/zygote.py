@@ -1,14 +1,14 @@
 """The first process of a namespaces lab: makes the lab's namespaces and forks an agent into each host.
 
-Run as a bare `python3 -I -S` by `lab.engines.netns`, which it never outlives: it is killed with its parent, and ends
-at the end of file of the control socket. Standard library only, as everything that it imports. It decides nothing:
-addresses, routes and texts come with the request.
+Run as a bare `python3 -I -S` by `lab.engines.netns`, which it never outlives: it is killed with its parent,
+and ends at the end of file of the control socket. Standard library only, as all that it imports. It decides
+nothing: addresses, routes and texts come with the request.
 
 Control socket: SOCK_SEQPACKET, a JSON object a message.
   here:  {"entered": true, "rootless": B} or {"failed": {"doing": S, "errno": N, "text": S}}
   asked: {"do": "up"} with two descriptors: a file with the plan, and the folder for what hosts say on stderr
-  here:  {"host": S} with a descriptor (its agent) and credentials (its process id) for each, then {"up": true};
-         or {"refused": S} or {"failed": ..}
+  here:  {"host": S} with a descriptor (its agent) and credentials (its process id) for each, then
+         {"up": true}; or {"refused": S} or {"failed": ..}
   asked: {"do": "kill" | "pause" | "resume" | "how", "host": S}
   here:  {"done": S}, for `how` with what ended the host
 """
@@ -41,20 +41,20 @@ KEPT_CAPABILITIES = (
     "SYS_NICE",
     "SETFCAP",
 )
-"""What a host may do: all of the network, nothing of the machine (no mounts, modules, devices, clock, restart)."""
+"""What a host may do: all of the network, nothing of the machine (no mounts, modules, devices, clock)."""
 NEEDED_AS_ROOT = frozenset({"SYS_ADMIN", "NET_ADMIN", "NET_RAW", "SETUID", "SETGID"})
 SIGKILL = 9
 
 
 def main(parent: int, kept: list[str]) -> None:
-    """Make the lab's namespaces, become its first process, and serve until the runner is gone. Does not return."""
+    """Make the lab's namespaces and its first process, which serves until the runner is gone. No return."""
     syscalls.die_with_parent(SIGKILL)
     if os.getppid() != parent:  # it died before we could ask to be told
         os._exit(0)
     os.setsid()  # a Ctrl-C in the terminal is for the runner alone
     doing = "making namespaces"
     try:
-        rootless = not NEEDED_AS_ROOT <= syscalls.effective_capabilities()
+        rootless = not syscalls.effective_capabilities() >= NEEDED_AS_ROOT
         if rootless:
             _become_root_of_a_user_namespace()
             syscalls.die_with_parent(SIGKILL)  # the new credentials took it away: prctl(2)
