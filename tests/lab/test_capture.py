@@ -206,6 +206,17 @@ def test_a_length_that_is_damage_does_not_fill_the_memory(tmp_path: Path) -> Non
     tracemalloc.stop()
 
 
+def test_a_packet_that_is_larger_than_its_block_is_damage(tmp_path: Path) -> None:
+    sample(tmp_path / "x.pcapng")
+    whole = bytearray((tmp_path / "x.pcapng").read_bytes())
+    at = whole.index(b"\2" * 60) - 8  # where the first packet's captured length is
+    assert struct.unpack_from("<I", whole, at)[0] == 60
+    struct.pack_into("<I", whole, at, 61 + 16)
+    (tmp_path / "x.pcapng").write_bytes(whole)
+    with pytest.raises(CaptureError, match="does not fit into its block"):
+        list(capture.read(tmp_path / "x.pcapng"))
+
+
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize(("magic", "unit"), [(0xA1B2C3D4, 1000), (0xA1B23C4D, 1)])
 def test_pcap_files_of_both_orders_and_units(tmp_path: Path, order: str, magic: int, unit: int) -> None:

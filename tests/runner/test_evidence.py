@@ -70,15 +70,17 @@ def test_a_connect_that_failed_has_the_port_that_the_kernel_took_away(tmp_path: 
     run.call("client", "other", "socket", local=["0.0.0.0", 0])
     began_ns = run.tick()
     connection = run.connection("client", "server", 43210, 81).segment("client", "S").segment("server", "RA")
+    run.connection("client", "server", 43211, 81).open()  # another socket's, at the same time
     failure = {"type": "ConnectionRefusedError", "errno": "ECONNREFUSED", "text": ""}
     target = ["10.0.0.2", 81]
     run.call("client", "c", "connect", target, local=["0.0.0.0", 0], failure=failure,
              began_ns=began_ns, ended_ns=run.tick())  # fmt: skip
+    run.call("client", "other", "connect", target, local=["10.0.0.1", 43211], peer=target)
     connection.segment("client", "S")  # after the call: not this one's
     run.connection("client", "server", 50000, 81).segment("client", "S")
     seen = run.evidence(tmp_path)
     assert seen.socket("c").pairs == ((("10.0.0.1", 43210), ("10.0.0.2", 81)),)
-    assert seen.socket("other").pairs == ()
+    assert seen.socket("other").pairs == ((("10.0.0.1", 43211), ("10.0.0.2", 81)),)
 
 
 def test_what_the_kernel_dropped_makes_blind(tmp_path: Path) -> None:

@@ -132,7 +132,18 @@ def test_any_bytes_are_read_without_an_error(data: bytes, link: int) -> None:
         assert header.payload <= len(data)
 
 
+@given(data=frames)
+@many
+def test_a_frame_cut_anywhere_is_read_without_an_error(data: bytes) -> None:
+    for end in range(len(data)):
+        header = decode(data[:end])
+        assert header.length <= max(0, end - header.payload)
+
+
 def test_padding_of_short_frames_is_no_payload() -> None:
+    segment = by_hand.ipv4("10.0.0.1", "10.0.0.2", 6, by_hand.tcp("10.0.0.1", "10.0.0.2", 5000, 6000, "A"))
+    header = decode(by_hand.ethernet("02:00:00:00:00:01", "02:00:00:00:00:02", 0x0800, segment) + b"\0" * 6)
+    assert (header.payload, header.length) == (54, 0)
     datagram = by_hand.ipv4("10.0.0.1", "10.0.0.2", 17, by_hand.udp("10.0.0.1", "10.0.0.2", 5000, 6000, b"x"))
     header = decode(by_hand.ethernet("02:00:00:00:00:01", "02:00:00:00:00:02", 0x0800, datagram) + b"\0" * 17)
     assert (header.payload, header.length) == (42, 1)

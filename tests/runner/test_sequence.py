@@ -66,6 +66,15 @@ def test_a_syn_sent_again_and_a_new_connection_on_the_same_ports(tmp_path: Path)
     assert ours[-2:] == [(1, 1), (1, 6)]
 
 
+def test_a_refused_connection_on_the_ports_of_an_earlier_one(tmp_path: Path) -> None:
+    run = Recorded(["client", "server"])
+    run.connection("client", "server", 40000, 7000).open().close("client")
+    again = run.connection("client", "server", 40000, 7000)
+    again.next = {"client": 77_000, "server": 0}
+    again.segment("client", "S").segment("server", "RA")
+    assert check(run, tmp_path)[-2:] == [(0, 0), (1, 1)]
+
+
 def test_what_is_not_tcp_has_no_numbers(tmp_path: Path) -> None:
     run = Recorded(["client", "server"])
     run.udp("client", "server", 5000, 6000, b"x")
