@@ -105,8 +105,8 @@ def _rows(timeline: Timeline, paper: Paper) -> list[_Line]:
             rows[-1].packet = moment.transmission
         else:
             rows.append(_line(moment, timeline, paper))
-        rows[-1].waiting = frozenset(host for host, count in waiting.items() if count)
         _count_begin(moment, waiting)
+        rows[-1].waiting = frozenset(host for host, count in waiting.items() if count)
     return rows
 
 

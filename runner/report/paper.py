@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TextIO
 
+from runner.report.text import ELLIPSIS
+
 Style = Literal["plain", "title", "good", "bad", "waits", "quiet", "host", "data"]
 
 _CODES: dict[Style, str] = {
@@ -69,6 +71,8 @@ class Paper:
 
     def line(self, text: str = "") -> None:
         """Write one line, at once: somebody is watching."""
+        if self.marks is ASCII:
+            text = text.replace(ELLIPSIS, "~")
         self.stream.write(text.rstrip() + "\n")
         self.stream.flush()
 
