@@ -288,6 +288,8 @@ class _Pcapng:
             elif total < 12 or total % 4:
                 raise CaptureError(f"a block of {total} bytes is damage", self._offset)
             elif reader := readers.get(kind):
+                if total < 12 + (4 if kind == _SIMPLE_PACKET else 20):
+                    raise CaptureError("a packet block is too short", self._offset)
                 yield reader(self._body(total))
             elif kind == _INTERFACE:
                 self._add_source(self._body(total))
@@ -361,20 +363,14 @@ class _Pcapng:
         return self._sources[number]
 
     def _enhanced_frame(self, body: bytes) -> Frame:
-        if len(body) < 20:
-            raise CaptureError("a packet block is too short", self._offset)
         number, high, low, kept, length = self._enhanced.unpack_from(body)
         return self._frame(body, 20, number, high << 32 | low, kept, length)
 
     def _old_frame(self, body: bytes) -> Frame:
-        if len(body) < 20:
-            raise CaptureError("a packet block is too short", self._offset)
         number, _, high, low, kept, length = self._old.unpack_from(body)
         return self._frame(body, 20, number, high << 32 | low, kept, length)
 
     def _simple_frame(self, body: bytes) -> Frame:
-        if len(body) < 4:
-            raise CaptureError("a packet block is too short", self._offset)
         length = struct.unpack_from(self._order + "I", body)[0]
         source = self._source(0)
         kept = min(length, len(body) - 4, source.kept or length)
