@@ -33,9 +33,7 @@ LARGEST_INCLUDED = 16 << 20
 class Model(BaseModel):
     """A map of the language. Its keys are its fields; the class docstring describes each key in a line of its own."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", defer_build=True, arbitrary_types_allowed=True, populate_by_name=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, arbitrary_types_allowed=True)
 
 
 ModelType = TypeVar("ModelType", bound=Model)
