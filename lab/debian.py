@@ -12,7 +12,12 @@ from pathlib import Path
 
 from lab.errors import LabError
 
-_OPTIONS = ("Acquire::http::Proxy", "Acquire::https::Proxy", "Acquire::Check-Valid-Until", "Acquire::Check-Date")
+_OPTIONS = (
+    "Acquire::http::Proxy",
+    "Acquire::https::Proxy",
+    "Acquire::Check-Valid-Until",
+    "Acquire::Check-Date",
+)
 """What of apt's configuration a mirror may need, see apt.conf(5)."""
 
 
@@ -44,7 +49,9 @@ def options() -> list[str]:
         return []
     lines = (line.strip().rstrip(";") for line in done.stdout.splitlines())
     pairs = (line.partition(" ") for line in lines if line)
-    return [f'{key} "{value.strip(chr(34))}"' for key, _, value in pairs if key in _OPTIONS and value.strip('"')]
+    return [
+        f'{key} "{value.strip(chr(34))}"' for key, _, value in pairs if key in _OPTIONS and value.strip('"')
+    ]
 
 
 def _codename(path: Path) -> str:
@@ -105,4 +112,9 @@ def _stanzas(text: str) -> Iterator[_Source]:
         for address in fields.get("uris", "").split():
             for suite in fields.get("suites", "").split():
                 signed = fields.get("signed-by", "")
-                yield signed if signed.startswith("/") else "", address, suite, tuple(fields.get("components", "").split())
+                yield (
+                    signed if signed.startswith("/") else "",
+                    address,
+                    suite,
+                    tuple(fields.get("components", "").split()),
+                )

@@ -30,7 +30,9 @@ PACKAGES = ("iproute2", "libpython3-stdlib", "procps", "python3-minimal", "tcpdu
 PULLED = "debian:bookworm-slim"
 REGISTRY_S = 6.0
 """A registry that says nothing for so long is not there."""
-START_DOCKER = "Start it (for example: sudo systemctl start docker), or use --engine netns, which needs no Docker."
+START_DOCKER = (
+    "Start it (for example: sudo systemctl start docker), or use --engine netns, which needs no Docker."
+)
 
 
 def build(report: Reporter, *, folder: Path = FOLDER, name: str = IMAGE, base: str = BASE_IMAGE) -> bool:
@@ -128,7 +130,10 @@ def _pulled() -> bool:
     if docker("image", "inspect", PULLED, check=False).returncode == 0:
         return True
     with subprocess.Popen(
-        ["docker", "pull", PULLED], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ["docker", "pull", PULLED],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     ) as pull:
         assert pull.stdout is not None
         answered, _, _ = select.select([pull.stdout], [], [], REGISTRY_S)
@@ -159,14 +164,22 @@ def _bootstrap(base: str, label: str) -> None:
         if making.returncode != 0:
             said.seek(0)
             docker("image", "rm", base, check=False)  # half an image
-            raise LabError(f"mmdebstrap: {last_line(said.read())}", "Is a Debian mirror within reach? See apt's sources.")
+            raise LabError(
+                f"mmdebstrap: {last_line(said.read())}", "Is a Debian mirror within reach? See apt's sources."
+            )
     if imported.returncode != 0:
         raise LabError(f"docker import: {last_line(imported.stderr)}")
 
 
 def _mmdebstrap() -> Iterator[str]:
     release = debian.release()
-    yield from ("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", "--format=tar")
+    yield from (
+        "mmdebstrap",
+        "--quiet",
+        "--variant=minbase",
+        f"--include={','.join(PACKAGES)}",
+        "--format=tar",
+    )
     yield from (f"--aptopt={option}" for option in debian.options())
     yield "--dpkgopt=path-exclude=/usr/share/doc/*"
     yield "--dpkgopt=path-exclude=/usr/share/man/*"

@@ -40,7 +40,7 @@ def _boot() -> str:
 
 
 def _namespace() -> str:
-    return str(os.stat(_NAMESPACE).st_ino)
+    return str(_NAMESPACE.stat().st_ino)
 
 
 def _started(process: int) -> int | None:

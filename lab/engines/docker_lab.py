@@ -1,0 +1,183 @@
+"""A lab whose hosts are containers: its agents, what can be done to a host, and how an agent is begun over Docker.
+
+Who made the containers, and who takes them down, is elsewhere: `docker_compose` and `docker_hosts`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lab.channel import Channel, Message
+from lab.container import IMAGE
+from lab.engine import Interface
+from lab.engines import guest
+from lab.engines.attached import AttachedStream
+from lab.engines.docker import NOT_FOUND, explanation, saying, status
+from lab.engines.docker_plan import real_interfaces
+from lab.errors import LabError, Unsupported
+from lab.topology import Topology
+
+if TYPE_CHECKING:
+    from lab.engines.docker import Client
+
+HELLO_S = 30.0
+"""The longest that an agent may take to begin, on a machine that is busy with many."""
+SIDE_BY_SIDE = 8
+"""Docker gains nothing from more requests at once."""
+NO_PYTHON = "Add it to the image, for Debian: RUN apt-get update && apt-get install -y python3-minimal libpython3-stdlib"
+
+One = TypeVar("One")
+Result = TypeVar("Result")
+
+
+class DockerLab:
+    """A topology on containers that run, with an agent that answers in each."""
+
+    def __init__(self, client: Client, topology: Topology, told: Mapping[str, str]) -> None:
+        self._client = client
+        self._topology = topology
+        self._told = dict(told)
+        self._channels: dict[str, Channel] = {}
+        self._interfaces: dict[str, tuple[Interface, ...]] = {}
+        self.containers: dict[str, str] = {}
+        self.paused: set[str] = set()
+        self.killed: set[str] = set()
+
+    @property
+    def topology(self) -> Topology:
+        return self._topology
+
+    def agent(self, host: str) -> Channel:
+        """The runner's end of the host's agent; raises KeyError for no such host."""
+        return self._channels[host]
+
+    def interfaces(self, host: str) -> tuple[Interface, ...]:
+        """The host's interfaces in the order of its networks."""
+        return self._interfaces[host]
+
+    def facts(self) -> Mapping[str, str]:
+        """Engine, its version, kernel, Python, and which containers were used."""
+        return self._told
+
+    def begin(
+        self, host: str, connected: AttachedStream, settings: Mapping[str, Any], planned: Sequence[Interface]
+    ) -> None:
+        """Begin the host's agent at the other end of a stream, and learn from it what its planned ends are.
+
+        Raises Unsupported where the image has no Python, LabError where the agent does not come up.
+        """
+        image = self._topology.host(host).image or IMAGE
+        channel, hello = begin(host, image, connected, settings)
+        self._channels[host] = channel
+        self._told.setdefault("kernel", str(hello.get("kernel", "")))
+        self._told.setdefault("python", str(hello.get("python", "")))
+        seen = [one.get("dict", one) for one in channel.ask(do="interfaces")]
+        self._interfaces[host] = real_interfaces(planned, seen)
+
+    def pause(self, host: str) -> None:
+        """Freeze all processes of the host, its agent too: it answers nothing until `resume`. The kernel goes on."""
+        with saying(f"pausing host {host}"):
+            self._client.pause(self.containers[host])
+        self.paused.add(host)
+
+    def resume(self, host: str) -> None:
+        """Let the processes of the host go on."""
+        with saying(f"resuming host {host}"):
+            self._client.unpause(self.containers[host])
+        self.paused.discard(host)
+
+    def kill(self, host: str) -> None:
+        """A power cut: links go down first, so that nothing of the end is seen on the wire, then the processes."""
+        if host in self.paused:  # Docker kills nothing that is paused
+            self.resume(host)
+        with saying(f"killing host {host}"):
+            self._set_links_down(host)
+            self._client.kill(self.containers[host], "SIGKILL")
+        self.killed.add(host)
+
+    def _set_links_down(self, host: str) -> None:
+        command = ["python3", "-I", "-S", "-c", guest.LINKS_DOWN]
+        begun = self._client.exec_create(self.containers[host], command, user="0:0")
+        self._client.exec_start(begun["Id"])
+        if self._client.exec_inspect(begun["Id"])["ExitCode"] != 0:
+            raise LabError(f"the links of host {host} could not be taken down")
+
+
+# Agents ---------------------------------------------------------------------------------------------
+
+
+@cache
+def sources() -> tuple[str, str]:
+    """The source of the guest program and of the agent."""
+    return _source("lab.engines.guest"), _source("lab.agent")
+
+
+def _source(module: str) -> str:
+    found = importlib.util.find_spec(module)
+    assert found is not None and found.origin is not None
+    return Path(found.origin).read_text(encoding="utf-8")
+
+
+def stream(client: Client, container: str, raw: Any, stderr: Path) -> AttachedStream:
+    """The stream over the connection that the SDK gives for an attached container or exec."""
+    connected: socket.socket = getattr(raw, "_sock", raw)
+    connected.setblocking(False)
+    response = getattr(raw, "_response", None)
+    buffered: Any = getattr(getattr(getattr(response, "raw", None), "_fp", None), "fp", None)
+    early = (buffered.read1(1 << 16) or b"") if buffered is not None else b""
+    return AttachedStream(
+        connected, stderr, lambda: how_it_ended(client, container), early=early, holding=raw
+    )
+
+
+def begin(
+    host: str, image: str, connected: AttachedStream, settings: Mapping[str, Any]
+) -> tuple[Channel, Message]:
+    """Begin the agent at the other end of a stream: its channel, and what it said first."""
+    channel = Channel(host, connected)
+    try:
+        connected.send(guest.bootstrap(dict(settings), *sources()))
+        return channel, channel.hello(HELLO_S)
+    except (OSError, LabError) as error:
+        said = connected.last_words()
+        channel.close()
+        if "python3" in said and ("o such file" in said or "not found" in said):
+            raise Unsupported(f"the image {image} of host {host} has no python3. {NO_PYTHON}") from None
+        if isinstance(error, LabError):
+            raise
+        raise LabError(f"the agent of host {host} does not begin: {error}: {said}") from None
+
+
+def engine_facts(client: Client) -> dict[str, str]:
+    """What is known before any host is: the engine and its version."""
+    with saying("asking Docker for its version"):
+        return {"engine": "docker", "docker": str(client.version()["Version"])}
+
+
+def how_it_ended(client: Client, container: str) -> str:
+    """A few words on how a container's agent ended."""
+    try:
+        state = client.inspect_container(container)["State"]
+    except OSError as error:
+        if status(error) == NOT_FOUND:
+            return "its container ended"
+        return f"the Docker engine does not answer any more ({explanation(error) or error})"
+    if state["Running"]:
+        return "its agent ended, its container still runs"
+    killed = ", out of memory" if state.get("OOMKilled") else ""
+    return f"its container ended with exit status {state['ExitCode']}{killed}"
+
+
+def side_by_side(work: Callable[[One], Result], what: Sequence[One]) -> list[Result]:
+    """The results of `work` on each, in order; all are finished before the first error, if any, is raised."""
+    if not what:
+        return []
+    with ThreadPoolExecutor(min(SIDE_BY_SIDE, len(what))) as pool:
+        futures = [pool.submit(work, one) for one in what]
+    return [future.result() for future in futures]

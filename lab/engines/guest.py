@@ -1,0 +1,189 @@
+"""What runs in a container just before the agent, in the same Python: its network is made a lab's.
+
+Piped there as source, so: standard library only, Python 3.9 syntax, no import of ours. Routes and addresses go through
+netlink because foreign images have no `ip`. The runner's end is `settings` and `bootstrap`, which are called nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` takes milliseconds to import, and every host would wait for it
+    from typing import Any
+
+READER = """
+import os, json
+def exactly(length):
+    parts = []
+    while length:
+        part = os.read(0, length)
+        if not part:
+            os._exit(0)
+        parts.append(part)
+        length -= len(part)
+    return b"".join(parts)
+guest, settings, agent = (exactly(int(exactly(8))) for _ in range(3))
+names = {"__name__": "guest"}
+exec(compile(guest, "guest.py", "exec"), names)
+names["settle"](json.loads(settings))
+exec(compile(agent, "agent.py", "exec"), {"__name__": "__main__"})
+"""
+"""The program given to `python3 -c`: reads three texts from descriptor 0 and not a byte more, as requests follow."""
+
+
+def bootstrap(settings: dict[str, Any], guest: str, agent: str) -> bytes:
+    """What READER wants to read: this module, its settings and the agent, each after its length in 8 digits."""
+    texts = [text.encode() for text in (guest, json.dumps(settings), agent)]
+    return b"".join(b"%08d" % len(text) + text for text in texts)
+
+
+def settings(
+    first: str | None, addresses: list[list[str]], routes: list[list[str]], forget: bool
+) -> dict[str, Any]:
+    """The settings that `settle` takes.
+
+    first      an address of the interface that multicast leaves by (the host's first network), or None
+    addresses  more addresses of the host: [an address that the interface has, the new one with prefix length]
+    routes     [destination as CIDR, gateway]
+    forget     whether the host was used before, so that what its kernel remembers of that has to go
+    """
+    return {"first": first, "addresses": addresses, "routes": routes, "forget": forget}
+
+
+LINKS_DOWN = """
+import fcntl, socket, struct
+any_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _, name in socket.if_nameindex():
+    if name != "lo":
+        fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", name.encode(), 0))
+"""
+"""A program that takes every link down but lo: SIOCSIFFLAGS without IFF_UP, netdevice(7)."""
+
+RTM_NEWADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_DELROUTE = 20, 22, 24, 25
+RTA_DST, RTA_OIF, RTA_GATEWAY, IFA_ADDRESS, IFA_LOCAL = 1, 4, 5, 1, 2
+REQUEST, ACKNOWLEDGE, DUMP, REPLACE, CREATE = 1, 4, 0x300, 0x100, 0x400
+NODAD = 2
+"""linux/rtnetlink.h, linux/netlink.h, linux/if_addr.h."""
+FORGET = """
+ss --kill --tcp --numeric state time-wait; ip tcp_metrics flush all; ip neigh flush all
+find /tmp /run -mindepth 1 ! -name healthy -delete
+"""
+
+
+def settle(wanted: dict[str, Any]) -> None:
+    """No default route, the multicast route, further addresses and routes; raises OSError with what the kernel said."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as netlink:
+        netlink.bind((0, 0))
+        for family in (socket.AF_INET, socket.AF_INET6):
+            delete_default_routes(netlink, family)
+        indexes = addresses(netlink)
+        if wanted["first"] in indexes:
+            message = route(socket.AF_INET, "224.0.0.0/4", None, indexes[wanted["first"]])
+            ask(netlink, RTM_NEWROUTE, CREATE | REPLACE, message)
+        for there, new in wanted["addresses"]:
+            ask(netlink, RTM_NEWADDR, CREATE | REPLACE, address(new, indexes[there]))
+        for destination, gateway in wanted["routes"]:
+            family = socket.AF_INET6 if ":" in destination else socket.AF_INET
+            ask(netlink, RTM_NEWROUTE, CREATE | REPLACE, route(family, destination, gateway, None))
+    if wanted["forget"]:
+        quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
+        os.waitpid(os.posix_spawn("/bin/sh", ["sh", "-c", FORGET], os.environ, file_actions=quiet), 0)
+
+
+def delete_default_routes(netlink: Any, family: int) -> None:
+    """Delete them until there is none: each would lead to the machine that the container runs on."""
+    while True:
+        try:
+            ask(
+                netlink,
+                RTM_DELROUTE,
+                0,
+                route(family, "::/0" if family == socket.AF_INET6 else "0.0.0.0/0", None, None),
+            )
+        except OSError:  # ESRCH: there is none
+            return
+
+
+def addresses(netlink: Any) -> dict[str, int]:
+    """Every IPv4 and IPv6 address that this host has -> its interface's index."""
+    found = {}
+    netlink.send(message(RTM_GETADDR, DUMP, struct.pack("=BBBBI", 0, 0, 0, 0, 0)))
+    for kind, body in answers(netlink):
+        if kind != RTM_NEWADDR:
+            continue
+        family, _, _, _, index = struct.unpack_from("=BBBBI", body)
+        offset, parts = 8, {}
+        while offset + 4 <= len(body):
+            length, attribute = struct.unpack_from("=HH", body, offset)
+            parts[attribute] = body[offset + 4 : offset + length]
+            offset += max(4, length + -length % 4)
+        own = parts.get(IFA_LOCAL) or parts.get(IFA_ADDRESS)
+        if own:
+            found[socket.inet_ntop(family, own)] = index
+    return found
+
+
+def route(family: int, destination: str, gateway: str | None, index: int | None) -> bytes:
+    """The body of a message about a unicast route of the main table (struct rtmsg, rtnetlink(7))."""
+    text, _, prefix = destination.partition("/")
+    main, boot, universe, link, unicast = 254, 3, 0, 253, 1
+    body = struct.pack(
+        "=BBBBBBBBI", family, int(prefix), 0, 0, main, boot, link if index else universe, unicast, 0
+    )
+    if int(prefix):
+        body += attribute(RTA_DST, socket.inet_pton(family, text))
+    if gateway:
+        body += attribute(RTA_GATEWAY, socket.inet_pton(family, gateway))
+    if index:
+        body += attribute(RTA_OIF, struct.pack("=I", index))
+    return body
+
+
+def address(text: str, index: int) -> bytes:
+    """The body of a message about an address (struct ifaddrmsg), usable at once: nobody else can have it."""
+    number, _, prefix = text.partition("/")
+    family = socket.AF_INET6 if ":" in number else socket.AF_INET
+    packed = socket.inet_pton(family, number)
+    body = struct.pack("=BBBBI", family, int(prefix), NODAD if family == socket.AF_INET6 else 0, 0, index)
+    return body + attribute(IFA_LOCAL, packed) + attribute(IFA_ADDRESS, packed)
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """One attribute, padded to four bytes."""
+    return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def message(kind: int, flags: int, body: bytes) -> bytes:
+    """One request (struct nlmsghdr, netlink(7))."""
+    return struct.pack("=IHHII", 16 + len(body), kind, REQUEST | flags, 1, 0) + body
+
+
+def ask(netlink: Any, kind: int, flags: int, body: bytes) -> None:
+    """Send one request and wait for its acknowledgement; raises OSError with the errno that the kernel gave."""
+    netlink.send(message(kind, ACKNOWLEDGE | flags, body))
+    for _ in answers(netlink):
+        pass
+
+
+def answers(netlink: Any) -> list[tuple[int, bytes]]:
+    """All messages of one answer, up to its end or its acknowledgement; raises OSError for an error."""
+    found: list[tuple[int, bytes]] = []
+    while True:
+        data = netlink.recv(1 << 16)
+        offset = 0
+        while offset + 16 <= len(data):
+            length, kind = struct.unpack_from("=IH", data, offset)
+            body = data[offset + 16 : offset + length]
+            if kind == 3:  # NLMSG_DONE
+                return found
+            if kind == 2:  # NLMSG_ERROR, also the acknowledgement, with 0
+                number = -struct.unpack_from("=i", body)[0]
+                if number:
+                    raise OSError(number, os.strerror(number))
+                return found
+            found.append((kind, body))
+            offset += length + -length % 4
