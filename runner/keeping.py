@@ -8,7 +8,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from lab.engine import Lab
 from lab.errors import LabError
@@ -18,54 +19,76 @@ PROMPT = ("python3", "-q")
 """What `runner shell` starts where no command is given."""
 
 
+@runtime_checkable
+class OfProcesses(Protocol):
+    """A lab whose hosts are processes of this machine, which another process may join."""
+
+    @property
+    def pids(self) -> Mapping[str, int]:
+        """Host -> the process id of its first process."""
+        ...
+
+
 def hold(lab: Lab, say: Callable[[str], None]) -> None:
-    """Keep a lab up until somebody presses Enter or Ctrl-C."""
-    hosts = ", ".join(host.name for host in lab.topology.hosts)
-    say(f"The lab stays up ({hosts}). In another terminal: runner shell {lab.topology.hosts[0].name}")
-    say("Enter or Ctrl-C takes it down.")
+    """Keep a lab up until somebody presses Enter or Ctrl-C; meanwhile `enter` finds it."""
+    from lab import running
+
+    names = [host.name for host in lab.topology.hosts]
+    path = running.note("kept", lab.pids) if isinstance(lab, OfProcesses) else None
+    try:
+        say(f"The lab stays up. In another terminal: runner shell {names[0]}   (hosts: {', '.join(names)})")
+        say("Enter or Ctrl-C here takes it down.")
+        _wait()
+    finally:
+        if path is not None:
+            running.forget(path)
+
+
+def _wait() -> None:
+    """Wait for Enter; for a signal where nobody can press it."""
     try:
         if not sys.stdin.readline():
-            threading.Event().wait()  # no terminal: only a signal ends it
+            threading.Event().wait()
     except KeyboardInterrupt:
-        say("")
+        return
 
 
 def enter(host: str, command: Sequence[str]) -> int:
-    """Run a command in a host of the lab that is up, kept runs first; returns its exit code.
+    """Run a command in a host of a lab that is up, of labs that runs keep first; returns its exit code.
 
     Raises UsageError with the hosts there are, LabError where no lab is up.
     """
-    from lab import compose, running
+    from lab import running
 
     argv = list(command or PROMPT)
-    noted = {name: pid for one in running.running() for name, pid in one.hosts.items()}
-    if host in noted:
-        return running.enter(noted[host], argv)
-    found = compose.running()
-    containers = {one.name: one.container for one in found.hosts} if found else {}
+    kept = {name: pid for one in running.running() for name, pid in one.hosts.items()}
+    if host in kept:
+        return running.enter(kept[host], argv)
+    containers = _containers()
     if host in containers:
         terminal = ["-it"] if sys.stdin.isatty() and sys.stdout.isatty() else ["-i"]
-        return subprocess.run(["docker", "exec", *terminal, containers[host], *argv], check=False).returncode
-    if not noted and not containers:
+        words = ["docker", "exec", *terminal, containers[host], *argv]
+        return subprocess.run(words, check=False).returncode
+    if not kept and not containers:
         raise LabError(
             "no lab is up",
             "Start the Docker lab with `make lab-up`, or keep one: runner run SCENARIO --keep",
         )
-    names = ", ".join(sorted({*noted, *containers}))
+    names = ", ".join(sorted({*kept, *containers}))
     raise UsageError(f"no lab that is up has a host {host!r}; there are: {names}")
 
 
+def _containers() -> dict[str, str]:
+    """Host -> container, of the compose lab and of runs that are going on."""
+    from lab import compose
+
+    found = compose.running()
+    return {one.name: one.container for one in found.hosts} if found else {}
+
+
 def clean() -> list[str]:
-    """Remove what killed runs of this user left, by every engine; returns what was removed."""
+    """Remove what killed runs of this user left, by every engine; returns what was removed, a line each."""
     from lab import running
-
-    return [*running.clean(), *_clean_docker()]
-
-
-def _clean_docker() -> list[str]:
-    """What the Docker engine left, where there is one: without it nothing of it can be there."""
     from lab.engines import docker
 
-    if docker.ENGINE.ready() is not None:
-        return []
-    return docker.clean_docker()
+    return [*running.clean(), *docker.clean_docker()]
