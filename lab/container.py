@@ -1,6 +1,6 @@
 """What every container of a lab is given, whoever makes it: one place for the numbers.
 
-docker-compose.yml says the same in its own notation, and a test holds the two equal. Pure data: nothing here does I/O.
+docker-compose.yml says the same in its own notation, and a test holds the two equal. Pure data, no I/O.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ CAPABILITIES = (
 """All that a host's processes may have, see capabilities(7).
 
 The agent captures (NET_RAW), turns offloads off and takes links down (NET_ADMIN), drops to the user and the
-capabilities that a scenario asks for (SETUID, SETGID, SETPCAP), looks at threads that did so (DAC_OVERRIDE) and ends
-their programs (KILL). CHOWN and NET_BIND_SERVICE are what servers take for granted.
+capabilities that a scenario asks for (SETUID, SETGID, SETPCAP), looks at threads that did so (DAC_OVERRIDE)
+and ends their programs (KILL). CHOWN and NET_BIND_SERVICE are what servers take for granted.
 """
 MORE_CAPABILITIES = ("AUDIT_WRITE", "FOWNER", "FSETID", "IPC_LOCK", "NET_BROADCAST", "SYS_CHROOT", "SYS_NICE")
 """Those that a scenario may have beside them, when it asks: none of them leads out of a container."""
@@ -36,8 +36,9 @@ SYSCTLS = {
     "net.ipv6.conf.all.disable_ipv6": "0",
     "net.ipv6.conf.default.disable_ipv6": "0",
 }
-"""So that a host is an ordinary machine: Docker would let anybody have port 80, turn IPv6 off and, where the machine
-itself forwards, let every host forward. ICMP errors come without a limit, and losses have the effect RFC 5681 says.
+"""So that a host is an ordinary machine: Docker would let anybody have port 80, turn IPv6 off and, where the
+machine itself forwards, let every host forward. ICMP errors come without a limit, and losses have the effect
+that RFC 5681 says.
 """
 ROUTER_SYSCTLS = {
     "net.ipv4.conf.all.send_redirects": "0",
@@ -57,7 +58,7 @@ WORK_FOLDER = "/tmp"
 """Where calls and programs start: the one place that is writable in every host."""
 
 RESOLVER = "127.0.0.1"
-"""Docker's resolver asks this one for names that it does not know. Nobody is there: no question leaves the machine."""
+"""Docker's resolver asks it for names that it does not know. Nobody is there, so no question gets out."""
 RESOLVER_OPTIONS = ("attempts:1", "timeout:1")
 
 WITHOUT_BRIDGE_ADDRESS = {"com.docker.network.bridge.inhibit_ipv4": "true"}

@@ -1,6 +1,6 @@
 """Which Debian (or Ubuntu) this machine is, and where its apt has packages from.
 
-So that an image can be made from the same mirror; no address is written here. Reads apt's files, changes nothing.
+So that an image can be made from the same mirror; no address is written here. Only reads apt's files.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class Release:
 
 
 def release(root: Path = Path("/")) -> Release:
-    """This machine's release; raises LabError where it is none of Debian's family or apt has no mirror for it."""
+    """This machine's release; raises LabError where it is none of Debian's, or apt has no mirror for it."""
     codename = _codename(root / "etc/os-release")
     lines = tuple(dict.fromkeys(_sources(root / "etc/apt", codename)))
     if not codename or not lines:
         raise LabError(
-            "this machine has no apt with a Debian mirror, so no base image can be made here without a registry",
-            "Pull debian:bookworm-slim where a registry answers, or use --engine netns, which needs no image.",
+            "this machine has no apt with a Debian mirror, so no base image can be made without a registry",
+            "Pull debian:bookworm-slim where a registry answers, or play without it: --engine netns.",
         )
     return Release(codename, lines)
 

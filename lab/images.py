@@ -1,8 +1,8 @@
 """Builds the image of the lab's hosts: `python -m lab.images`.
 
-The base comes from a registry where one answers, else from the Debian packages that this machine's apt is set up for.
-An image is built again only when what it is made of changed: its label holds a digest of that. No image of anybody
-else is touched, and nothing here starts a container.
+The base comes from a registry where one answers, else from the Debian packages that this machine's apt is set
+up for. An image is built again only when what it is made of changed: its label holds a digest of that. No
+image of anybody else is touched, and nothing here starts a container.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 
 from lab import debian
 from lab.container import BASE_IMAGE, IMAGE, RECIPE_LABEL
+from lab.docker_socket import START_DOCKER
 from lab.engine import Reporter
 from lab.errors import LabError
 
@@ -30,9 +31,6 @@ PACKAGES = ("iproute2", "libpython3-stdlib", "procps", "python3-minimal", "tcpdu
 PULLED = "debian:bookworm-slim"
 REGISTRY_S = 6.0
 """A registry that says nothing for so long is not there."""
-START_DOCKER = (
-    "Start it (for example: sudo systemctl start docker), or use --engine netns, which needs no Docker."
-)
 
 
 def build(report: Reporter, *, folder: Path = FOLDER, name: str = IMAGE, base: str = BASE_IMAGE) -> bool:
@@ -71,7 +69,7 @@ def digest(folder: Path, more: Sequence[str]) -> str:
 
 
 def recipes(*names: str) -> dict[str, str]:
-    """Image name -> digest that its label holds; images that are not there are missing. Raises LabError without Docker."""
+    """Image name -> the digest in its label, for images that are there. Raises LabError without Docker."""
     done = docker("image", "inspect", *names, check=False)
     if done.returncode != 0 and "no such image" not in done.stderr.lower():
         raise LabError(f"Docker does not answer: {last_line(done.stderr)}", START_DOCKER)
@@ -98,7 +96,7 @@ def docker(
     except OSError as error:
         raise LabError(
             f"the docker command cannot be run: {error.strerror}",
-            "Install Docker (on Debian: apt-get install docker.io), or use --engine netns, which needs no Docker.",
+            "Install Docker (on Debian: apt-get install docker.io), or play without it: --engine netns.",
         ) from None
     if check and done.returncode != 0:
         raise LabError(f"docker {arguments[0]}: {last_line(done.stderr or done.stdout)}")
@@ -111,7 +109,7 @@ def last_line(text: str) -> str:
     return lines[-1] if lines else "no reason given"
 
 
-# The base -------------------------------------------------------------------------------------------------------
+# The base -------------------------------------------------------------------------------------------
 
 
 def _build_base(report: Reporter, folder: Path, base: str, label: str) -> None:
@@ -149,7 +147,7 @@ def _bootstrap(base: str, label: str) -> None:
     if shutil.which("mmdebstrap") is None:
         raise LabError(
             "no registry answers, and mmdebstrap, which builds the base image without one, is not installed",
-            "Install it (on Debian and Ubuntu: apt-get install mmdebstrap), or pull debian:bookworm-slim by hand.",
+            "Install it (Debian and Ubuntu: apt-get install mmdebstrap), or pull debian:bookworm-slim.",
         )
     with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
         with subprocess.Popen(

@@ -1,6 +1,6 @@
 """Which process owns something that outlives processes, and whether that process is still there.
 
-A process is its number together with when it started, as numbers are used again; see proc_pid_stat(5), field 22.
+A process is its number together with when it started, as numbers are used again: proc_pid_stat(5), field 22.
 """
 
 from __future__ import annotations

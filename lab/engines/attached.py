@@ -1,7 +1,8 @@
 """The stream to an agent in a container: Docker's attach protocol over one hijacked connection.
 
-Docker sends what the process says in frames (its API's description of "attach to a container"): 8 bytes, of which the
-first is 1 for stdout or 2 for stderr and the last four the length, then so many bytes. What goes in is not framed.
+Docker sends what the process says in frames (see "attach to a container" in its API): 8 bytes, of which the
+first is 1 for stdout or 2 for stderr and the last four are the length, then so many bytes. What goes in is
+not framed.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ _STDERR = 2
 class AttachedStream(SocketStream):
     """Bytes to and from a process in a container; its stderr goes to a file as it comes.
 
-    `early` are bytes that were read from the connection with the answer's head. `holding` is kept alive as long as the
-    stream is: the objects that own the connection.
+    `early` are bytes that were read from the connection with the answer's head. `holding` owns the connection
+    and is kept as long as the stream is.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The docker engine: hosts are containers, of the compose lab where that fits, else made for the run.
 
-The only module that imports Docker's SDK, and late. What Docker is told is worked out in `lab.engines.docker_plan`;
-what every container is given stands in `lab.container`.
+The only module that imports Docker's SDK, and late. What Docker is told is worked out in
+`lab.engines.docker_plan`; what every container is given stands in `lab.container`.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def clean_docker() -> list[str]:
 
 
 def remove_container(client: Client, container: str) -> None:
-    """Kill and remove a container; returns when it is gone, also where Docker removes it by itself meanwhile."""
+    """Kill and remove a container; returns when it is gone, also where Docker removes it meanwhile."""
     with saying(f"removing container {container[:12]}"):
         try:
             client.remove_container(container, force=True, v=True)

@@ -1,4 +1,4 @@
-"""Playing on the hosts of the compose lab: an agent in each for as long as the run takes, and nothing else is made."""
+"""Playing on the hosts of the compose lab: an agent in each for as long as a run takes, and nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def on_compose(client: Client, found: ComposeLab, topology: Topology, logs: Path) -> Iterator[DockerLab]:
-    """The compose lab as the lab of a topology that fits it. Hosts that were paused or killed are up again after it."""
+    """The compose lab as a topology's lab. Leaving brings back hosts that were paused or killed."""
     lab = DockerLab(client, topology, {"lab": f"the compose lab {found.project}", **engine_facts(client)})
     lab.containers = {host.name: host.container for host in found.hosts}
     streams: list[AttachedStream] = []

@@ -1,7 +1,7 @@
 """Containers and networks made for one run, and removed after it, whatever happened.
 
-A container's first process is the agent itself, at the end of an attached stream: when the runner is gone its input
-ends, then it ends, and Docker removes the container. Networks of a killed runner wait for `clean_docker`.
+A container runs the agent itself, at the end of an attached stream: when the runner is gone its input ends,
+then it ends, and Docker removes the container. Networks of a killed runner wait for `clean_docker`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ROUTES = Path("/proc/net/route")
 def made_for_the_run(
     client: Client, topology: Topology, logs: Path, labels: Mapping[str, str]
 ) -> Iterator[DockerLab]:
-    """Make networks and containers for a topology, side by side; leaving removes all that bears the run's label."""
+    """Make networks and containers for a topology; leaving removes all that bears the run's label."""
     lab = DockerLab(client, topology, {"lab": "containers of its own", **engine_facts(client)})
     streams: dict[str, AttachedStream] = {}
     try:
@@ -152,15 +152,15 @@ class _Making:
 
 
 def _lacking(host: Host, sysctls: Mapping[str, str], error: LabError) -> str:
-    """The optional sysctl that an error speaks of; raises Unsupported for another one, else the error itself."""
+    """The optional sysctl that an error speaks of; raises Unsupported for any other, else the error."""
     said = error.what.replace("/", ".")
     for key in sorted(sysctls, key=len, reverse=True):
         if re.search(rf"(?<![\w.]){re.escape(key)}(?!\w)|sys\.{re.escape(key)}(?!\w)", said):
             if f"{key}?" in host.sysctls:
                 return key
             raise Unsupported(
-                f"the sysctl {key} cannot be set for host {host.name}: this kernel lacks it, refuses the value, "
-                f"or has it for the whole machine only"
+                f"the sysctl {key} cannot be set for host {host.name}: this kernel lacks it, refuses the "
+                f"value, or has it for the whole machine only"
             ) from None
     raise error
 

@@ -1,4 +1,4 @@
-"""A lab whose hosts are containers: its agents, what can be done to a host, and how an agent is begun over Docker.
+"""A lab whose hosts are containers: its agents, what can be done to a host, how an agent is begun.
 
 Who made the containers, and who takes them down, is elsewhere: `docker_compose` and `docker_hosts`.
 """
@@ -30,7 +30,7 @@ HELLO_S = 30.0
 """The longest that an agent may take to begin, on a machine that is busy with many."""
 SIDE_BY_SIDE = 8
 """Docker gains nothing from more requests at once."""
-NO_PYTHON = "Add it to the image, for Debian: RUN apt-get update && apt-get install -y python3-minimal libpython3-stdlib"
+NO_PYTHON = "Add it (Debian): RUN apt-get update && apt-get install -y python3-minimal libpython3-stdlib"
 
 One = TypeVar("One")
 Result = TypeVar("Result")
@@ -81,7 +81,7 @@ class DockerLab:
         self._interfaces[host] = real_interfaces(planned, seen)
 
     def pause(self, host: str) -> None:
-        """Freeze all processes of the host, its agent too: it answers nothing until `resume`. The kernel goes on."""
+        """Freeze all processes of the host, its agent too, which answers after `resume`; not the kernel."""
         with saying(f"pausing host {host}"):
             self._client.pause(self.containers[host])
         self.paused.add(host)
@@ -93,7 +93,7 @@ class DockerLab:
         self.paused.discard(host)
 
     def kill(self, host: str) -> None:
-        """A power cut: links go down first, so that nothing of the end is seen on the wire, then the processes."""
+        """A power cut: links go down first, so that the wire sees nothing of the end, then the processes."""
         if host in self.paused:  # Docker kills nothing that is paused
             self.resume(host)
         with saying(f"killing host {host}"):

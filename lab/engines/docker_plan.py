@@ -35,13 +35,13 @@ from lab.topology import Host, Network, Topology
 
 Subnet = IPv4Network | IPv6Network
 _PRIVATE = ipaddress.ip_network((10 << 24, 8))
-"""RFC 1918; Docker itself picks from other private ranges as long as it has any."""
+"""RFC 1918; Docker itself picks from others of its ranges as long as it has any."""
 _HOSTS_OF_24 = 250
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A topology with every subnet chosen, its plan, and the run's name, which everything made for it bears."""
+    """A topology with every subnet chosen, its plan, and the run's name, which all made for it bears."""
 
     topology: Topology
     plan: Plan
@@ -119,8 +119,8 @@ def _unique_local(source: random.Random) -> IPv6Network:
 def network_arguments(made: Layout, network: Network) -> dict[str, Any]:
     """The arguments of the SDK's `create_network`.
 
-    Internal, so that nothing leads out of it. Where there are routers that cannot be: an internal network drops what
-    comes from another one. Then nothing leads out because no host has a default route, nor the machine an address.
+    Internal, so that nothing leads out of it. Where there are routers that cannot be: an internal network
+    drops what comes from another one. Then no host has a default route, and the machine no IPv4 address there.
     """
     routed = any(host.router for host in made.topology.hosts)
     options = {**WITHOUT_BRIDGE_ADDRESS, MTU_OPTION: str(network.mtu)}
@@ -160,7 +160,7 @@ def _pool(made: Layout, network: Network, version: int) -> dict[str, str]:
 
 
 def container_config(made: Layout, host: Host, sysctls: Mapping[str, str]) -> dict[str, Any]:
-    """The body of the API's request to create a container: it runs the agent, and is removed when that ends."""
+    """The body of the API's request for a container: it runs the agent, and is removed when that ends."""
     return {
         "Image": host.image or IMAGE,
         "Hostname": host.name,
@@ -236,7 +236,7 @@ def extra_hosts(interfaces: Mapping[str, Iterable[Interface]]) -> list[str]:
 
 
 def endpoint(end: Interface) -> dict[str, Any]:
-    """The API's EndpointSettings of one end: its first addresses; Docker gives no more than one of a family."""
+    """The API's EndpointSettings of one end: its first addresses, as Docker gives one of a family."""
     config = {"IPv4Address": end.ip4[0]}
     if _global(end):
         config["IPv6Address"] = _global(end)[0]
@@ -291,7 +291,7 @@ def _real(end: Interface, told: Sequence[Mapping[str, Any]]) -> Interface:
 
 
 def taken_subnets(networks: Iterable[Mapping[str, Any]], routes: str) -> list[Subnet]:
-    """Subnets that are in use: of Docker's networks as its API lists them, and in the text of /proc/net/route."""
+    """Subnets in use: of Docker's networks as its API lists them, and in the text of /proc/net/route."""
     found: list[Subnet] = []
     for network in networks:
         for pool in (network.get("IPAM") or {}).get("Config") or ():

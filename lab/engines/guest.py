@@ -1,7 +1,7 @@
 """What runs in a container just before the agent, in the same Python: its network is made a lab's.
 
-Piped there as source, so: standard library only, Python 3.9 syntax, no import of ours. Routes and addresses go through
-netlink because foreign images have no `ip`. The runner's end is `settings` and `bootstrap`, which are called nowhere else.
+Piped there as source, so: standard library only, Python 3.9 syntax, no import of ours. Routes and addresses
+go through netlink because foreign images have no `ip`. The runner's end is `settings` and `bootstrap`.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ exec(compile(guest, "guest.py", "exec"), names)
 names["settle"](json.loads(settings))
 exec(compile(agent, "agent.py", "exec"), {"__name__": "__main__"})
 """
-"""The program given to `python3 -c`: reads three texts from descriptor 0 and not a byte more, as requests follow."""
+"""The program given to `python3 -c`: reads three texts from descriptor 0 and no more, as requests follow."""
 
 
 def bootstrap(settings: dict[str, Any], guest: str, agent: str) -> bytes:
-    """What READER wants to read: this module, its settings and the agent, each after its length in 8 digits."""
+    """What READER reads: this module, its settings and the agent, each after its length in 8 digits."""
     texts = [text.encode() for text in (guest, json.dumps(settings), agent)]
     return b"".join(b"%08d" % len(text) + text for text in texts)
 
@@ -75,7 +75,7 @@ find /tmp /run -mindepth 1 ! -name healthy -delete
 
 
 def settle(wanted: dict[str, Any]) -> None:
-    """No default route, the multicast route, further addresses and routes; raises OSError with what the kernel said."""
+    """No default route, the multicast route, more addresses and routes; raises OSError as the kernel says."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as netlink:
         netlink.bind((0, 0))
         for family in (socket.AF_INET, socket.AF_INET6):
@@ -163,7 +163,7 @@ def message(kind: int, flags: int, body: bytes) -> bytes:
 
 
 def ask(netlink: Any, kind: int, flags: int, body: bytes) -> None:
-    """Send one request and wait for its acknowledgement; raises OSError with the errno that the kernel gave."""
+    """Send one request and wait for its acknowledgement; raises OSError as the kernel says."""
     netlink.send(message(kind, ACKNOWLEDGE | flags, body))
     for _ in answers(netlink):
         pass

@@ -1,0 +1,156 @@
+"""Starting, stopping and describing the lab of docker-compose.yml, through compose itself, old or new.
+
+What compose does not say in a sentence (no engine, no compose, a rival of the same name) is said here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from typing import Any
+
+from lab import compose, docker_socket, images
+from lab.compose import ComposeLab
+from lab.container import COMPOSE_LABEL
+from lab.engine import Reporter
+from lab.errors import LabError
+
+HEALTHY_S = 30.0
+NO_COMPOSE = "Install it (on Debian: apt-get install docker-compose), or play without it: --engine netns."
+
+
+def up(report: Reporter) -> None:
+    """Start it, building the image where needed, and wait until its hosts are healthy; raises LabError."""
+    began = time.monotonic()
+    _engine_answers()
+    images.build(report)
+    _no_rival()
+    _compose("up", "--detach")
+    found = _wait_until_healthy()
+    report(f"The lab is up ({time.monotonic() - began:.1f} s):")
+    for line in described(found):
+        report(line)
+    report("Next: runner run scenarios/tcp_echo.yaml")
+    report(f"Or look around: docker exec -it {_container_name(found)} bash")
+    report("make lab-down takes it down again.")
+
+
+def down(report: Reporter) -> None:
+    """Stop it and remove all of it; raises LabError where something stays."""
+    _engine_answers()
+    label = f"{compose.WORKING_FOLDER}={compose.FOLDER}"
+    if not compose.containers(label) and not _networks():
+        report("The lab is not up.")
+        return
+    began = time.monotonic()
+    _compose("down", "--timeout", "1")
+    left = compose.containers(label)
+    if left:
+        names = ", ".join(one["Names"][0].lstrip("/") for one in left)
+        raise LabError(f"these containers are still there: {names}", "Remove them with docker rm --force.")
+    report(f"The lab is down ({time.monotonic() - began:.1f} s); nothing of it is left.")
+
+
+def status(report: Reporter) -> None:
+    """Say whether it is up; raises LabError where Docker does not answer."""
+    _engine_answers()
+    found = compose.running()
+    if found is None:
+        report("The lab is not up; make lab-up starts it.")
+        return
+    report(f"The lab is up (compose project {found.project}):")
+    for line in described(found):
+        report(line)
+
+
+def described(found: ComposeLab) -> list[str]:
+    """A line for each host: name, addresses, health."""
+    width = max(len(host.name) for host in found.hosts)
+    return [f"  {host.name:{width}}  {host.ip4}  {host.ip6}  {host.health}" for host in found.hosts]
+
+
+def _container_name(found: ComposeLab) -> str:
+    name: str = docker_socket.get(f"/containers/{found.hosts[-1].container}/json")["Name"]
+    return name.lstrip("/")
+
+
+def _engine_answers() -> None:
+    """Raises LabError with what to do where no Docker engine answers."""
+    docker_socket.get("/version")
+
+
+def _networks() -> list[dict[str, Any]]:
+    """The networks of this checkout's project: a start that failed half-way may have left one."""
+    found: list[dict[str, Any]] = docker_socket.get(
+        "/networks", filters=json.dumps({"label": [COMPOSE_LABEL]})
+    )
+    return [one for one in found if one["Labels"].get(compose.PROJECT) == project()]
+
+
+def project() -> str:
+    """The project name that compose takes: the folder's name, without what compose leaves out."""
+    name = os.environ.get("COMPOSE_PROJECT_NAME") or compose.FOLDER.name
+    return "".join(one for one in name.lower() if one.isalnum() or one in "_-").lstrip("_-") or "default"
+
+
+def _no_rival() -> None:
+    """Raises LabError where another checkout has its lab up under this name: compose would take it over."""
+    for one in compose.containers(f"{compose.PROJECT}={project()}"):
+        folder = one["Labels"].get(compose.WORKING_FOLDER, "")
+        if folder != str(compose.FOLDER):
+            raise LabError(
+                f"the lab of another checkout, {folder}, is up under the same project name {project()!r}",
+                "Take it down there (make lab-down), or name this one: COMPOSE_PROJECT_NAME=x make lab-up",
+            )
+
+
+def _wait_until_healthy() -> ComposeLab:
+    deadline = time.monotonic() + HEALTHY_S
+    while True:
+        found = compose.running()
+        if found is not None and all(host.health == "healthy" for host in found.hosts):
+            return found
+        if time.monotonic() > deadline:
+            states = (
+                ", ".join(f"{host.name} is {host.health}" for host in found.hosts) if found else "none runs"
+            )
+            raise LabError(
+                f"the lab's hosts are not healthy after {HEALTHY_S:g} s: {states}", "See: docker compose logs"
+            )
+        time.sleep(0.05)
+
+
+def _compose(*arguments: str) -> None:
+    """Run compose, new or old, in the checkout; raises LabError with its last words when it fails."""
+    done = subprocess.run(
+        [*_command(), *arguments],
+        cwd=compose.FOLDER,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode == 0:
+        return
+    said = images.last_line(done.stderr)
+    remedy = ""
+    if "overlaps" in said:
+        remedy = (
+            "Another network has this subnet. Give another: SOCKET_LAB_SUBNET6=fdXX:XXXX::/64 make lab-up"
+        )
+    raise LabError(f"docker compose {arguments[0]} failed: {said}", remedy)
+
+
+def _command() -> list[str]:
+    """How compose is called here: `docker compose` where that is installed, else `docker-compose`."""
+    if shutil.which("docker-compose") is None or _has_plugin():
+        if not _has_plugin():
+            raise LabError("neither docker compose nor docker-compose is installed", NO_COMPOSE)
+        return ["docker", "compose"]
+    return ["docker-compose"]
+
+
+def _has_plugin() -> bool:
+    return images.docker("compose", "version", check=False).returncode == 0
