@@ -18,7 +18,7 @@ from runner.headers import ACK
 from runner.model import Surroundings
 from runner.packets import Transmission
 from runner.quoting import QUOTED, quoted, unquoted
-from runner.values import duration_text, read_duration
+from runner.values import read_duration
 from runner.wire import canonical
 from runner.words import NUMBERS
 
@@ -302,11 +302,19 @@ def shown(condition: Condition, seen: Transmission, owner: Owner, since_ns: int 
     if value is None:
         return "no line before it" if field == "after" else f"no {field}"
     if field == "after":
-        return f"after={duration_text(round(int(value), -3))}"
+        return f"after={_elapsed(int(value))}"
     if field in _ADDRESSES and isinstance(value, str) and owner(value) != value:
         return f"{field}={owner(value)} ({value})"
     text = quoted(value) if isinstance(value, bytes) else str(value)
     return f"{field}={text}"
+
+
+def _elapsed(ns: int) -> str:
+    """A measured time to the microsecond; rounding further could hide why a condition does not hold."""
+    us = round(ns / 1000)
+    if abs(us) >= 1_000_000:
+        return f"{us / 1_000_000:.9g}s"
+    return f"{us / 1000:.6g}ms" if abs(us) >= 1000 else f"{us}us"
 
 
 def _value(condition: Condition, seen: Transmission, since_ns: int | None) -> int | str | bytes | None:
