@@ -134,7 +134,11 @@ def python_of(command: Call | Run) -> str:
     arguments += [f"{key}={written(one)}" for key, one in command.keywords.items()]
     made = ""
     if command.makes is not None:
-        made = f"{command.makes}, address = " if command.name == "accept" else f"{command.makes.replace(',', ', ')} = "
+        made = (
+            f"{command.makes}, address = "
+            if command.name == "accept"
+            else f"{command.makes.replace(',', ', ')} = "
+        )
     owner = f"{command.on}." if command.on is not None else ""
     return f"{made}{owner}{command.name}({', '.join(arguments)})"
 

@@ -29,7 +29,9 @@ def choose(name: str, topologies: Sequence[Topology]) -> Choice:
         return Choice(_ready(engines.find("netns")), "no compose lab is up (`make lab-up` starts it)")
     if all(compose.fits(found, topology) for topology in topologies):
         return Choice(_ready(engines.find("docker")), f"the compose lab {found.project} is up")
-    return Choice(_ready(engines.find("netns")), f"the compose lab {found.project} is up, but has other hosts")
+    return Choice(
+        _ready(engines.find("netns")), f"the compose lab {found.project} is up, but has other hosts"
+    )
 
 
 def _ready(engine: Engine) -> Engine:

@@ -18,11 +18,12 @@ from lab.engine import Engine, Interface, Lab
 from lab.errors import LabError, Unsupported
 from lab.topology import Host
 from runner import history, rundir
+from runner.performing import Watcher
 from runner.recorder import Recorder
 from runner.rundir import CaptureInfo, Ending, RunInfo
 from runner.scenario import Scenario
 from runner.scope import Scope
-from runner.stage import Stage, Watcher
+from runner.stage import Stage
 
 
 @dataclass
@@ -57,7 +58,12 @@ class _Play:
 
 
 def play(
-    scenario: Scenario, engine: Engine, folder: Path, *, watcher: Watcher, keep: Callable[[Lab], None] | None = None
+    scenario: Scenario,
+    engine: Engine,
+    folder: Path,
+    *,
+    watcher: Watcher,
+    keep: Callable[[Lab], None] | None = None,
 ) -> RunInfo:
     """Play a scenario and leave its run in `folder`, which must exist and be empty.
 
@@ -135,7 +141,12 @@ def _writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise LabError(f"the disk that holds {folder} is full", "Free some space, or give another folder with --runs.") from error
+            raise LabError(
+                f"the disk that holds {folder} is full",
+                "Free some space, or give another folder with --runs.",
+            ) from error
         if isinstance(error, PermissionError | FileNotFoundError | FileExistsError | NotADirectoryError):
-            raise LabError(f"cannot write the run to {folder}: {error.strerror}", "Give another folder with --runs.") from error
+            raise LabError(
+                f"cannot write the run to {folder}: {error.strerror}", "Give another folder with --runs."
+            ) from error
         raise

@@ -17,9 +17,10 @@ from lab.engine import Lab
 from lab.errors import LabError
 from runner.rundir import CaptureInfo
 
-RING_BYTES = 16 << 20
-"""The ring of one host: at 1 Gbit/s it holds what comes in 130 ms; its thread empties it block by block."""
-MANY_HOSTS_RING_BYTES = 2 << 20
+RING_BYTES = 64 << 20
+"""The ring of one host: at 1 Gbit/s it holds what comes in half a second; its thread empties it block by block."""
+FEW_HOSTS = 4
+"""Labs with more hosts than this share out the memory of so many rings."""
 QUIET_NS = 4_000_000
 """A lab is quiet when no host has sent or received a frame for so long."""
 SETTLE_S = 0.5
@@ -52,7 +53,7 @@ class Recorder:
 
         Raises LabError where a host cannot: a run that sees nothing is not worth playing.
         """
-        ring = RING_BYTES if len(self.captures) <= 10 else MANY_HOSTS_RING_BYTES
+        ring = max(1 << 20, RING_BYTES * FEW_HOSTS // max(FEW_HOSTS, len(self.captures)))
         channels = {host: self._lab.agent(host) for host in self.captures}
         waiting = [
             (host, channel, channel.post(request))

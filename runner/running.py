@@ -20,9 +20,9 @@ from runner.choice import Choice
 from runner.errors import BROKEN, FAILED, INTERRUPTED, PASSED, Mistake, ScenarioError, UsageError
 from runner.evidence import Evidence
 from runner.judge import Judgement
+from runner.performing import Watcher
 from runner.rundir import RunInfo
 from runner.scenario import Scenario
-from runner.stage import Watcher
 
 Ended = Literal["pass", "fail", "unknown", "skipped", "interrupted"]
 
@@ -77,7 +77,8 @@ def collect(wanted: Wanted) -> list[Scenario]:
     for path, named in files:
         try:
             loaded = [
-                scenario.load(path, checks=CHECKS, case=case) for case in scenario.cases(path, wanted.settings)
+                scenario.load(path, checks=CHECKS, case=case)
+                for case in scenario.cases(path, wanted.settings)
             ]
         except ScenarioError as error:
             mistakes.extend(error.mistakes)
@@ -86,7 +87,9 @@ def collect(wanted: Wanted) -> list[Scenario]:
     if mistakes:
         raise ScenarioError(mistakes)
     if not found:
-        raise UsageError("no scenario fits what was asked for: " + ", ".join(str(path) for path in wanted.paths))
+        raise UsageError(
+            "no scenario fits what was asked for: " + ", ".join(str(path) for path in wanted.paths)
+        )
     return found
 
 
@@ -194,5 +197,7 @@ def new_folder(runs: Path, one: Scenario, engine: str) -> Path:
                 continue
             return folder
     except OSError as error:
-        raise LabError(f"cannot make a run directory in {runs}: {error.strerror}", "Give another with --runs.") from error
+        raise LabError(
+            f"cannot make a run directory in {runs}: {error.strerror}", "Give another with --runs."
+        ) from error
     raise LabError(f"{runs} is full of runs of this second")
