@@ -120,7 +120,7 @@ def network_arguments(made: Layout, network: Network) -> dict[str, Any]:
     """The arguments of the SDK's `create_network`.
 
     Internal, so that nothing leads out of it. Where there are routers that cannot be: an internal network
-    drops what comes from another one. Then no host has a default route, and the machine no IPv4 address there.
+    drops what comes from another one. Then no host has a default route, and the machine no address there.
     """
     routed = any(host.router for host in made.topology.hosts)
     options = {**WITHOUT_BRIDGE_ADDRESS, MTU_OPTION: str(network.mtu)}

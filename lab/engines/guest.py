@@ -63,10 +63,10 @@ for _, name in socket.if_nameindex():
 """
 """A program that takes every link down but lo: SIOCSIFFLAGS without IFF_UP, netdevice(7)."""
 
-RTM_NEWADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_DELROUTE = 20, 22, 24, 25
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_DELROUTE = 20, 21, 22, 24, 25
 RTA_DST, RTA_OIF, RTA_GATEWAY, IFA_ADDRESS, IFA_LOCAL = 1, 4, 5, 1, 2
 REQUEST, ACKNOWLEDGE, DUMP, REPLACE, CREATE = 1, 4, 0x300, 0x100, 0x400
-NODAD = 2
+NODAD, TENTATIVE = 2, 0x40
 """linux/rtnetlink.h, linux/netlink.h, linux/if_addr.h."""
 FORGET = """
 ss --kill --tcp --numeric state time-wait; ip tcp_metrics flush all; ip neigh flush all
@@ -80,7 +80,11 @@ def settle(wanted: dict[str, Any]) -> None:
         netlink.bind((0, 0))
         for family in (socket.AF_INET, socket.AF_INET6):
             delete_default_routes(netlink, family)
-        indexes = addresses(netlink)
+        indexes = {}
+        for found in addresses(netlink):
+            indexes[found["address"]] = found["index"]
+            if found["tentative"]:
+                skip_detection(netlink, found)
         if wanted["first"] in indexes:
             message = route(socket.AF_INET, "224.0.0.0/4", None, indexes[wanted["first"]])
             ask(netlink, RTM_NEWROUTE, CREATE | REPLACE, message)
@@ -108,23 +112,42 @@ def delete_default_routes(netlink: Any, family: int) -> None:
             return
 
 
-def addresses(netlink: Any) -> dict[str, int]:
-    """Every IPv4 and IPv6 address that this host has -> its interface's index."""
-    found = {}
+def skip_detection(netlink: Any, found: dict[str, Any]) -> None:
+    """Have an address at once that the kernel still asks all others about: address detection of RFC 4862.
+
+    It takes a second, in which the kernel sends nothing from the address, and a packet may stall for it.
+    """
+    text = f"{found['address']}/{found['prefix']}"
+    ask(netlink, RTM_DELADDR, 0, address(text, found["index"]))
+    ask(netlink, RTM_NEWADDR, CREATE | REPLACE, address(text, found["index"]))
+
+
+def addresses(netlink: Any) -> list[dict[str, Any]]:
+    """Every address of this host: its text, prefix length, interface's index, and whether it is tentative."""
+    found = []
     netlink.send(message(RTM_GETADDR, DUMP, struct.pack("=BBBBI", 0, 0, 0, 0, 0)))
     for kind, body in answers(netlink):
         if kind != RTM_NEWADDR:
             continue
-        family, _, _, _, index = struct.unpack_from("=BBBBI", body)
-        offset, parts = 8, {}
-        while offset + 4 <= len(body):
-            length, attribute = struct.unpack_from("=HH", body, offset)
-            parts[attribute] = body[offset + 4 : offset + length]
-            offset += max(4, length + -length % 4)
+        family, prefix, flags, _, index = struct.unpack_from("=BBBBI", body)
+        parts = attributes(body, 8)
         own = parts.get(IFA_LOCAL) or parts.get(IFA_ADDRESS)
         if own:
-            found[socket.inet_ntop(family, own)] = index
+            text = socket.inet_ntop(family, own)
+            found.append(
+                {"address": text, "prefix": prefix, "index": index, "tentative": bool(flags & TENTATIVE)}
+            )
     return found
+
+
+def attributes(body: bytes, offset: int) -> dict[int, bytes]:
+    """The attributes of a message from an offset on (rtnetlink(7))."""
+    parts = {}
+    while offset + 4 <= len(body):
+        length, kind = struct.unpack_from("=HH", body, offset)
+        parts[kind] = body[offset + 4 : offset + length]
+        offset += max(4, length + -length % 4)
+    return parts
 
 
 def route(family: int, destination: str, gateway: str | None, index: int | None) -> bytes:
@@ -148,7 +171,9 @@ def address(text: str, index: int) -> bytes:
     number, _, prefix = text.partition("/")
     family = socket.AF_INET6 if ":" in number else socket.AF_INET
     packed = socket.inet_pton(family, number)
-    body = struct.pack("=BBBBI", family, int(prefix), NODAD if family == socket.AF_INET6 else 0, 0, index)
+    link_scope = 253 if number.startswith("fe80") else 0
+    flags = NODAD if family == socket.AF_INET6 else 0
+    body = struct.pack("=BBBBI", family, int(prefix), flags, link_scope, index)
     return body + attribute(IFA_LOCAL, packed) + attribute(IFA_ADDRESS, packed)
 
 
