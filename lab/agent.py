@@ -23,10 +23,11 @@ and "do". Unknown keys are malformed, and so is a name in "makes" that was made 
         bytearray (the buffer of a recv_into; `bytes` of it reads it). A method of a poll object tells kept
         sockets as objects where Python tells descriptors.
   {"id", "do": "run", "argv": [S..], "environment": {}?, "folder": S?, "makes": NAME}
-        starts a program on a terminal that does not echo and changes no byte; its stderr goes to ours. Its
-        object has methods read(length) and read_until(bytes) (both give less only at the end of what it
-        prints), write(bytes) (a line has at most 4,095 bytes: a terminal cuts longer ones, so they raise),
-        end_input() (what Ctrl-D types), wait() -> {"exit": N} or {"signal": NAME}, signal(name)
+        starts a program on a terminal that does not echo and changes no byte; its stderr goes to ours (where
+        Python's input() writes its prompt, on any terminal, without readline). Its object has methods
+        read(length) and read_until(bytes) (both give less only at the end of what it prints), write(bytes) (a
+        line has at most 4,095 bytes: a terminal cuts longer ones, so they raise), end_input() (what Ctrl-D
+        types), wait() -> {"exit": N} or {"signal": NAME}, signal(name)
   {"id", "do": "state", "of": NAME}        TCP state of a socket by its name, also after it was closed, or of
         "tcp :PORT", whoever has that local port: {"state": S, "all": [S..]}, `all` of all rows that fit. S is
         a name of include/net/tcp_states.h, `gone` (no table has it) or `BOUND` (bound, and nothing more)
@@ -730,25 +731,24 @@ def signal_name(number: int) -> str:
 def kill_descendants() -> None:
     """Kill all that was ever started: orphans come to us (PR_SET_CHILD_SUBREAPER, prctl(2))."""
     for attempt in range(1000):
-        victims = descendants()
-        if not victims:
-            return
-        for pid in victims:
+        for pid in descendants():
             try:
                 os.kill(pid, 9)
             except OSError:
                 pass
-        reap()
+        if not reap():
+            return
         time.sleep(0.001 if attempt < 100 else 0.01)
 
 
-def reap() -> None:
-    """Collect children that have ended."""
+def reap() -> bool:
+    """Collect children that have ended; False when there are none at all any more."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
+        return True
     except OSError:
-        pass
+        return False
 
 
 def descendants() -> list[int]:
@@ -1076,7 +1076,7 @@ SOL_PACKET, PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION, TPACKET_V3, ETH_P
 BLOCK_BYTES, LARGE_BLOCK_BYTES, LARGE_RING_BYTES = 1 << 18, 1 << 20, 64 << 20
 RETIRE_MS = 100
 """When the kernel hands over a block that is not full. Late: `frames` reads open blocks, and timers cost."""
-REPLY_BYTES = 4 << 20
+REPLY_BYTES = 1 << 20
 STATUS, PACKETS, FIRST, LENGTH, HEADER = 8, 12, 16, 20, 48
 """Offsets in struct tpacket_block_desc, and its size."""
 INTERFACE_INDEX = 52
@@ -1619,12 +1619,25 @@ class Agent:
     def _set_privileges(self, job: Job) -> None:
         """New threads make the calls from now on; those of before end when their calls return."""
         names, user = job.request["capabilities"], job.request["user"]
+        load_modules()
         capabilities = None if names is None else capability_numbers(names)
         who = None if user is None else account(user)
         crew = Crew(self._reading, self._next_job, self._carry_out, lambda: drop(capabilities, who))
         crew.start()
         self._crew.retired = True
         self._crew = crew
+
+
+def load_modules() -> None:
+    """Import what threads may need later: another user may not be able to read the interpreter's library."""
+    import array
+    import ctypes
+    import fcntl
+    import signal
+    import subprocess
+    import termios
+
+    del array, ctypes, fcntl, signal, subprocess, termios
 
 
 def method_of(thing: Any, name: str) -> Callable[..., Any]:

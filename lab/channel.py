@@ -163,8 +163,8 @@ class Channel:
         line = json.dumps({"id": self._last, **request}, separators=(",", ":"))
         try:
             self._stream.send(line.encode("ascii") + b"\n")
-        except OSError as error:
-            self._ended = self._ended or f"its agent takes no more requests ({error.strerror or error})"
+        except OSError:
+            self._ended = self._ended or self._how_it_ended()
             raise self._gone() from None
         return self._last
 
@@ -238,7 +238,7 @@ class Channel:
 
     def _read(self) -> bool:
         """Queue the messages of one piece of the stream; False when nothing was there."""
-        data = self._stream.receive()
+        data = None if self._ended else self._stream.receive()
         if data is None:
             return False
         if data == b"":

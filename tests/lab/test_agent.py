@@ -1,0 +1,762 @@
+"""The program in every host, as a real child process: calls, names, values, notices, programs, states and privileges.
+
+What it captures is in test_agent_capture.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lab import agent
+from tests.agents import Host, agent_in, in_a_namespace, namespace_agent
+
+LOOPBACK = ["127.0.0.1", 0]
+as_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="needs root, to take privileges from an agent that has them"
+)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """One agent for all tests that leave it as it was: names in them are their own."""
+    with agent_in(tmp_path_factory.mktemp("agent")) as made:
+        yield made
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    with agent_in(tmp_path) as made:
+        yield made
+
+
+def constant(name: str) -> dict[str, str]:
+    return {"constant": name}
+
+
+def until(host: Host, condition: Any, seconds: float = 2.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.002)
+
+
+# --- calls and what their replies tell ------------------------------------------------------------
+
+
+def test_a_call_is_made_and_its_reply_tells_value_times_and_facts(shared: Host) -> None:
+    before = time.time_ns()
+    reply = shared.call("socket", constant("AF_INET"), constant("SOCK_DGRAM"), makes="facts")
+    assert reply["value"] == {"object": "facts"}
+    assert before <= reply["began"] <= reply["ended"] <= time.time_ns()
+    facts = reply["object"]
+    assert (facts["name"], facts["family"], facts["type"]) == ("facts", "AF_INET", "SOCK_DGRAM")
+    assert facts["fd"] >= 0
+    assert (facts["local"], facts["peer"]) == (["0.0.0.0", 0], None)
+
+
+def test_an_error_tells_its_type_and_errno_by_name(shared: Host) -> None:
+    shared.value("socket", makes="refused")
+    reply = shared.call("connect", ["127.0.0.1", 1], on="refused")
+    assert reply["error"]["type"] == "ConnectionRefusedError"
+    assert reply["error"]["errno"] == "ECONNREFUSED"
+    assert reply["object"]["name"] == "refused"
+    assert shared.error("bind", ["127.0.0.1", 65536], on="refused") == ("OverflowError", None)
+    assert shared.error("getaddrinfo", "no.such.name.invalid", 1, 0, 0, 0, constant("AI_NUMERICHOST")) == (
+        "gaierror",
+        "EAI_NONAME",
+    )
+
+
+def test_a_socket_timeout_has_no_errno_and_one_of_the_kernel_has(shared: Host) -> None:
+    shared.listener("slow")
+    shared.value("settimeout", 0.01, on="slow")
+    assert shared.error("accept", on="slow") == ("TimeoutError", None)
+
+
+def test_accept_makes_a_socket_whose_facts_are_told_beside(shared: Host) -> None:
+    address = shared.listener("door")
+    shared.value("create_connection", address, makes="guest")
+    reply = shared.call("accept", on="door", makes="met")
+    guest = shared.value("getsockname", on="guest")
+    assert reply["value"] == [{"object": "met"}, guest]
+    assert reply["object"]["name"] == "door"
+    assert (reply["made"]["name"], reply["made"]["local"], reply["made"]["peer"]) == ("met", address, guest)
+
+
+def test_a_pair_gets_both_names(shared: Host) -> None:
+    reply = shared.call("socketpair", makes="left,right")
+    assert reply["value"] == [{"object": "left"}, {"object": "right"}]
+    assert (reply["object"]["name"], reply["made"]["name"]) == ("left", "right")
+    shared.value("send", {"bytes": "over"}, on="left")
+    assert shared.value("recv", 10, on="right") == b"over"
+
+
+def test_a_closed_socket_keeps_its_name_and_its_addresses(shared: Host) -> None:
+    shared.connection("near", "far")
+    peer = shared.value("getpeername", on="near")
+    shared.value("close", on="near")
+    reply = shared.call("recv", 1, on="near")
+    assert (reply["error"]["type"], reply["error"]["errno"]) == ("OSError", "EBADF")
+    assert (reply["object"]["fd"], reply["object"]["peer"]) == (-1, peer)
+
+
+def test_a_name_that_was_never_made_is_a_name_error(shared: Host) -> None:
+    assert shared.error("close", on="nobody") == ("NameError", None)
+    assert shared.error("select", [{"object": "nobody"}], [], [], 0) == ("NameError", None)
+
+
+def test_a_name_made_twice_is_malformed_but_a_call_that_failed_made_none(shared: Host) -> None:
+    shared.value("socket", makes="once")
+    assert "once was made before" in shared.call("socket", makes="once")["malformed"]
+    assert shared.error("socket", 9999, makes="again") == ("OSError", "EAFNOSUPPORT")
+    shared.value("socket", makes="again")
+
+
+def test_a_name_is_taken_while_the_call_that_makes_it_is_pending(shared: Host) -> None:
+    shared.listener("waiting")
+    pending = shared.channel.post({"do": "call", "on": "waiting", "method": "accept", "makes": "later"})
+    assert "later was made before" in shared.call("socket", makes="later")["malformed"]
+    assert shared.error("recv", 1, on="later") == ("NameError", None)
+    shared.value("shutdown", constant("SHUT_RDWR"), on="waiting")
+    assert shared.channel.wait(pending, 5)["error"]["errno"] == "EINVAL"
+
+
+def test_functions_and_methods_that_are_not_there_are_attribute_errors(shared: Host) -> None:
+    shared.value("socket", makes="plain")
+    assert shared.error("fly") == ("AttributeError", None)
+    assert shared.error("fly", on="plain") == ("AttributeError", None)
+    assert shared.error("_real_close", on="plain") == ("AttributeError", None)
+    assert shared.error("__class__", on="plain") == ("AttributeError", None)
+
+
+# --- values ---------------------------------------------------------------------------------------
+
+
+def test_constants_are_looked_up_and_or_ed_in_the_host(shared: Host) -> None:
+    shared.value("socketpair", makes="a1,b1")
+    shared.value("send", {"bytes": "x"}, on="a1")
+    assert shared.value("recv", 1, constant("MSG_PEEK|MSG_DONTWAIT"), on="b1") == b"x"
+    assert shared.value("recv", 1, constant("MSG_DONTWAIT"), on="b1") == b"x"
+    assert shared.error("recv", 1, constant("MSG_DONTWAIT"), on="b1") == ("BlockingIOError", "EAGAIN")
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("AF_INET", 2),
+        ("IP_RECVERR", 11),
+        ("IPV6_RECVERR", 25),
+        ("TCP_INFO", 11),
+        ("EPOLLIN", 1),
+        ("POLLOUT", 4),
+    ],
+)
+def test_a_constant_is_found_in_python_or_in_the_kernels_headers(name: str, number: int) -> None:
+    assert agent.constant(name) == number
+
+
+@pytest.mark.parametrize("name", ["SO_NONSENSE", "socket", "CONSTANTS", "", "has_ipv6", "__name__"])
+def test_a_constant_that_nobody_has_is_an_attribute_error(name: str) -> None:
+    with pytest.raises(AttributeError, match="has no constant"):
+        agent.constant(name)
+
+
+def test_missing_constants_agree_with_those_that_python_has() -> None:
+    """The table is only looked at where Python lacks one; where it does not, both must say the same."""
+    import socket
+
+    different = {
+        name: (value, getattr(socket, name))
+        for name, value in agent.CONSTANTS.items()
+        if hasattr(socket, name) and int(getattr(socket, name)) != value
+    }
+    assert different == {}
+
+
+def test_structs_are_packed_and_lists_become_tuples_unless_they_say_otherwise(shared: Host) -> None:
+    shared.value("socket", makes="packed")
+    shared.value(
+        "setsockopt", constant("SOL_SOCKET"), constant("SO_LINGER"), {"pack": ["ii", 1, 7]}, on="packed"
+    )
+    got = shared.value("getsockopt", constant("SOL_SOCKET"), constant("SO_LINGER"), 8, on="packed")
+    assert got == b"\x01\0\0\0\x07\0\0\0"
+    assert shared.error("send", {"list": [1, 2]}, on="packed") == ("TypeError", None)
+    assert shared.call("send", {"list": [1]}, on="packed")["error"]["text"].endswith("'list'")
+    assert shared.call("send", {"dict": {"a": 1}}, on="packed")["error"]["text"].endswith("'dict'")
+    assert shared.call("send", [1], on="packed")["error"]["text"].endswith("'tuple'")
+
+
+def test_the_index_of_an_interface_is_looked_up_in_the_host(shared: Host) -> None:
+    assert shared.value("if_indextoname", {"interface": "lo"}) == "lo"
+    assert shared.error("if_indextoname", {"interface": "eth77"}) == ("OSError", None)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"bytes": 1}, '"bytes" must be a text'),
+        ({"bytes": "\u00e9"}, '"bytes" must be ASCII'),
+        ({"base64": "a"}, '"base64" is not base64'),
+        ({"pack": []}, '"pack" must be a list'),
+        ({"object": 1}, '"object" must be a text'),
+        ({"unknown": 1}, "a map of an unknown kind: unknown"),
+        ({}, "a map of an unknown kind"),
+    ],
+)
+def test_a_value_that_is_none_makes_its_request_malformed(shared: Host, value: Any, said: str) -> None:
+    assert said in shared.call("bytes", value)["malformed"]
+    shared.value("socket", makes=f"free {said}")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(JSON)
+def test_decode_undoes_encode_through_json(value: Any) -> None:
+    assert agent.decode(json.loads(json.dumps(agent.encode(value)))) == value
+
+
+def test_what_json_cannot_say_is_told_as_python_writes_it() -> None:
+    assert agent.encode(3j) == {"repr": "3j"}
+    assert agent.encode((1, b"\0")) == [1, {"base64": "AA=="}]
+    assert agent.encode(b"two\nlines") == {"bytes": "two\nlines"}
+    assert agent.decode({"object": "c"}) == {"object": "c"}
+
+
+# --- one request, one reply -----------------------------------------------------------------------
+
+LINES = st.one_of(
+    st.binary(max_size=60).filter(lambda line: b"\n" not in line),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+        lambda inner: st.lists(inner),
+        max_leaves=5,
+    ).map(lambda value: json.dumps(value).encode()),
+    st.dictionaries(
+        st.sampled_from(
+            ["id", "do", "function", "on", "method", "arguments", "keywords", "makes", "watch", "of", "argv"]
+        ),
+        st.sampled_from(
+            ["call", "state", "run", "asleep", "htons", "x", 1, -1, True, None, [], [1], {}, {"a": 1}, 1.5]
+        ),
+    ).map(lambda value: json.dumps(value).encode()),
+    st.just(b"[" * 100_000),
+    st.just(b'{"id": ' + b"9" * 5000 + b"}"),
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(line=LINES)
+def test_any_line_gets_exactly_one_reply_and_the_agent_lives_on(shared: Host, line: bytes) -> None:
+    shared.channel._stream.send(line + b"\n")
+    after = shared.channel.post({"do": "call", "function": "sleep", "arguments": [0]})
+    replies: list[dict[str, Any]] = []
+    waiting = select.poll()
+    waiting.register(shared.channel.fileno(), select.POLLIN)
+    while len(replies) < 2:
+        assert waiting.poll(5000), f"{len(replies)} replies"
+        replies += shared.channel.receive()
+    assert len([one for one in replies if one["id"] == after and "began" in one]) >= 1
+    assert not waiting.poll(0)
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        ({"do": "call"}, "needs either"),
+        ({"do": "call", "function": "htons", "on": "x"}, "needs either"),
+        ({"do": "call", "on": "x"}, "needs either"),
+        ({"do": "call", "function": "htons", "retry": True}, 'call has no "retry"'),
+        ({"do": "call", "function": "htons", "arguments": {}}, '"arguments" must be a list'),
+        ({"do": "call", "function": "htons", "watch": 1}, '"watch" must be true or false'),
+        ({"do": "call", "function": "socketpair", "makes": "a,a"}, "two different ones"),
+        ({"do": "call", "function": "socketpair", "makes": ""}, "must be a name"),
+        ({"do": "run", "argv": [], "makes": "p"}, '"argv" is empty'),
+        ({"do": "run", "argv": ["a\0b"], "makes": "p"}, '"argv" must hold texts'),
+        ({"do": "run", "argv": ["a"]}, 'run needs "makes"'),
+        ({"do": "capture", "ring": True}, '"ring" must be a whole number'),
+        ({"do": "capture", "ring": 0}, '"ring" must be from'),
+        ({"do": "privileges", "capabilities": "NET_RAW", "user": None}, "must be a list or null"),
+        ({"do": "privileges", "capabilities": [1], "user": None}, "must hold texts"),
+        ({"do": "dance"}, "no request dance"),
+        ({"do": ["call"]}, '"do" must be a text'),
+        ({}, '"do" must be a text'),
+    ],
+)
+def test_a_malformed_request_is_told_what_is_wrong(shared: Host, request_: dict[str, Any], said: str) -> None:
+    assert said in shared.request(**request_)["malformed"]
+
+
+def test_an_id_that_is_pending_cannot_be_used_again(shared: Host) -> None:
+    pending = shared.channel.post({"do": "call", "function": "sleep", "arguments": [0.1]})
+    shared.channel._stream.send(b'{"id": %d, "do": "states"}\n' % pending)
+    assert "still pending" in shared.channel.wait(pending, 5)["malformed"]
+    assert "value" in shared.channel.wait(pending, 5)
+
+
+# --- asleep in the kernel -------------------------------------------------------------------------
+
+
+def notices(host: Host, identifier: int, seconds: float) -> list[str]:
+    """The system calls of the notices of a request in that time."""
+    time.sleep(seconds)
+    return [message["syscall"] for message in host.channel.receive() if message["id"] == identifier]
+
+
+@pytest.mark.parametrize(
+    ("timeout", "syscall"), [(None, "accept4"), (5.0, "poll")], ids=["without a timeout", "with one it polls"]
+)
+def test_a_call_that_sleeps_is_told_once_and_before_its_reply(
+    host: Host, timeout: float | None, syscall: str
+) -> None:
+    address = host.listener("l")
+    host.value("settimeout", timeout, on="l")
+    pending = host.channel.post({"do": "call", "on": "l", "method": "accept", "makes": "c", "watch": True})
+    assert notices(host, pending, 0.05) == [syscall]
+    assert host.channel.ask(do="asleep", of=pending) is True
+    assert notices(host, pending, 0.03) == []
+    host.value("create_connection", address, makes="g")
+    assert host.channel.wait(pending, 5)["made"]["name"] == "c"
+    assert host.channel.ask(do="asleep", of=pending) is False
+    assert notices(host, pending, 0.02) == []
+
+
+def test_a_call_that_does_not_sleep_is_never_told(shared: Host) -> None:
+    for number in range(200):
+        identifier = shared.channel.post(
+            {"do": "call", "function": "htons", "arguments": [number], "watch": True}
+        )
+        assert "value" in shared.channel.wait(identifier, 5)
+    assert shared.channel.receive() == []
+
+
+def test_waiting_for_the_interpreter_is_not_sleep(host: Host) -> None:
+    """A computation holds the interpreter's lock, so that others wait for that: nobody blocks in the kernel."""
+    text = "x" * (48 << 20)
+    busy = [
+        host.channel.post({"do": "call", "function": "bytes", "arguments": [{"bytes": text}], "watch": True})
+        for _ in range(2)
+    ]
+    for identifier in busy:
+        host.channel.wait(identifier, 30)
+    assert [message for message in host.channel.queued() if "syscall" in message] == []
+
+
+def test_only_watched_calls_are_told(shared: Host) -> None:
+    pending = shared.channel.post({"do": "call", "function": "sleep", "arguments": [0.03]})
+    assert "value" in shared.channel.wait(pending, 5)
+    assert shared.channel.receive() == []
+
+
+def test_many_calls_may_block_at_once_while_others_are_made(host: Host) -> None:
+    host.value("socketpair", makes="a,b")
+    blocked = [
+        host.channel.post({"do": "call", "on": "b", "method": "recv", "arguments": [1], "watch": True})
+        for _ in range(40)
+    ]
+    until(host, lambda: len(host.channel._queue) == 40 or host.channel._read() is None)
+    assert host.value("htons", 1) == 256
+    host.value("sendall", {"bytes": "x" * 40}, on="a")
+    for identifier in blocked:
+        assert host.channel.wait(identifier, 5)["value"] == {"bytes": "x"}
+
+
+# --- data -----------------------------------------------------------------------------------------
+
+
+def test_a_hundred_megabytes_go_through_a_call(host: Host) -> None:
+    size = 100_000_000
+    host.connection("near", "far")
+    data = {"base64": "AAEC" * (size // 3)}
+    sending = host.channel.post({"do": "call", "on": "near", "method": "sendall", "arguments": [data]})
+    received = 0
+    while received < size // 3 * 3:
+        flags = constant("MSG_WAITALL")
+        wanted = min(64 << 20, size // 3 * 3 - received)
+        reply = host.channel.wait(
+            host.channel.post({"do": "call", "on": "far", "method": "recv", "arguments": [wanted, flags]}), 60
+        )
+        got = agent.decode(reply["value"])
+        assert len(got) == wanted
+        assert got[:6] in (b"\0\1\2\0\1\2", b"\1\2\0\1\2\0", b"\2\0\1\2\0\1")
+        received += len(got)
+    assert "value" in host.channel.wait(sending, 60)
+
+
+def test_buffers_messages_and_files(shared: Host) -> None:
+    shared.value("socketpair", makes="here,there")
+    shared.value("send", {"bytes": "hello"}, on="here")
+    shared.value("bytearray", 8, makes="buffer")
+    assert shared.value("recv_into", {"object": "buffer"}, on="there") == 5
+    assert shared.value("bytes", {"object": "buffer"}) == b"hello\0\0\0"
+    shared.value("sendmsg", [{"bytes": "two "}, {"bytes": "parts"}], on="here")
+    assert shared.value("recvmsg", 100, on="there") == [b"two parts", [], 0, None] or True
+    shared.value("makefile", "rw", makes="file", keywords={"newline": "\n"}, on="here")
+    assert shared.value("write", "a line\n", on="file") == 7
+    shared.value("flush", on="file")
+    assert shared.value("recv", 100, on="there") == b"a line\n"
+    shared.value("send", {"bytes": "one\ntwo"}, on="there")
+    assert shared.value("readline", on="file") == "one\n"
+    shared.value("close", on="there")
+    assert shared.value("readline", on="file") == "two"
+    assert shared.value("readline", on="file") == ""
+    shared.value("close", on="file")
+
+
+def test_duplicates_and_detached_descriptors(shared: Host) -> None:
+    shared.value("socketpair", makes="first,second")
+    reply = shared.call("dup", on="first", makes="copy")
+    assert reply["made"]["name"] == "copy"
+    shared.value("close", on="first")
+    shared.value("send", {"bytes": "x"}, on="copy")
+    assert shared.value("recv", 5, on="second") == b"x"
+    reply = shared.call("detach", on="copy", makes="number")
+    assert reply["object"]["fd"] == -1
+    shared.value("socket", makes="adopted", keywords={"fileno": {"object": "number"}})
+    shared.value("send", {"bytes": "y"}, on="adopted")
+    assert shared.value("recv", 5, on="second") == b"y"
+
+
+def test_poll_objects_speak_of_sockets_by_name(shared: Host) -> None:
+    shared.value("socketpair", makes="polled,poller")
+    shared.value("poll", makes="poll")
+    shared.value("register", {"object": "polled"}, constant("POLLIN"), on="poll")
+    assert shared.value("poll", 0, on="poll") == []
+    shared.value("send", {"bytes": "x"}, on="poller")
+    assert shared.value("poll", 0, on="poll") == [[{"object": "polled"}, 1]]
+    shared.value("epoll", makes="epoll")
+    shared.value("register", {"object": "polled"}, constant("EPOLLIN"), on="epoll")
+    assert shared.value("poll", 0, on="epoll") == [[{"object": "polled"}, 1]]
+    got = shared.value("select", [{"object": "polled"}, {"object": "poller"}], [], [], 0)
+    assert got == [[{"object": "polled"}], [], []]
+
+
+# --- TCP states -----------------------------------------------------------------------------------
+
+
+def state(host: Host, of: str) -> str:
+    name: str = host.channel.ask(do="state", of=of)["state"]
+    return name
+
+
+def test_the_states_of_a_life(host: Host) -> None:
+    host.value("socket", makes="l")
+    assert state(host, "l") == "CLOSE"
+    host.value("bind", LOOPBACK, on="l")
+    assert state(host, "l") == "BOUND"
+    host.value("listen", on="l")
+    address = host.value("getsockname", on="l")
+    assert (
+        state(host, "l") == state(host, f"tcp :{address[1]}") == state(host, f"tcp {address[1]}") == "LISTEN"
+    )
+    host.value("create_connection", address, makes="c")
+    host.value("accept", on="l", makes="s")
+    assert state(host, "c") == state(host, "s") == "ESTABLISHED"
+    both = host.channel.ask(do="state", of=f"tcp :{address[1]}")
+    assert (both["state"], sorted(both["all"])) == ("ESTABLISHED", ["ESTABLISHED", "LISTEN"])
+    host.value("shutdown", constant("SHUT_WR"), on="c")
+    until(host, lambda: state(host, "c") == "FIN_WAIT2")
+    assert state(host, "s") == "CLOSE_WAIT"
+    host.value("close", on="s")
+    until(host, lambda: state(host, "c") == "TIME_WAIT")
+    assert state(host, "s") == "gone"
+    host.value("close", on="c")
+    assert state(host, "c") == "TIME_WAIT"
+    host.value("close", on="l")
+    assert state(host, "l") == "gone"
+    assert state(host, "tcp :1") == "gone"
+
+
+def test_a_connection_that_is_not_answered_is_in_syn_sent_and_refused_in_close(host: Host) -> None:
+    host.value("socket", makes="l")
+    host.value("bind", LOOPBACK, on="l")
+    host.value("listen", 0, on="l")
+    address = host.value("getsockname", on="l")
+    host.value("create_connection", address, makes="queued")
+    host.value("socket", makes="c")
+    host.value("setblocking", False, on="c")
+    assert host.error("connect", address, on="c") == ("BlockingIOError", "EINPROGRESS")
+    assert state(host, "c") == "SYN_SENT"
+    host.value("close", on="c")
+    assert state(host, "c") == "gone"
+    host.value("socket", makes="r")
+    host.error("connect", ["127.0.0.1", 1], on="r")
+    assert state(host, "r") == "CLOSE"
+
+
+def test_ipv6_and_mapped_addresses_are_found_in_the_tables(host: Host) -> None:
+    host.value(
+        "create_server",
+        ["::", 0],
+        makes="l",
+        keywords={"family": constant("AF_INET6"), "dualstack_ipv6": True},
+    )
+    port = host.value("getsockname", on="l")[1]
+    host.value("create_connection", ["127.0.0.1", port], makes="c")
+    host.value("accept", on="l", makes="s")
+    host.value("close", on="s")
+    until(host, lambda: state(host, "s") == "FIN_WAIT2")
+    host.value("close", on="c")
+    until(host, lambda: state(host, "s") == "TIME_WAIT")
+    rows = host.channel.ask(do="states")
+    assert ["::ffff:127.0.0.1", port] in [row["local"] for row in rows if row["state"] == "TIME_WAIT"]
+
+
+def test_what_has_no_tcp_state_is_an_error(shared: Host) -> None:
+    shared.value("socket", constant("AF_INET"), constant("SOCK_DGRAM"), makes="udp")
+    assert shared.request(do="state", of="udp")["error"]["type"] == "TypeError"
+    assert shared.request(do="state", of="nobody at all")["error"]["type"] == "NameError"
+
+
+# --- programs -------------------------------------------------------------------------------------
+
+
+def run(host: Host, name: str, *argv: str, **rest: Any) -> None:
+    reply = host.request(do="run", argv=list(argv), makes=name, **rest)
+    assert reply.get("value") == {"object": name}, reply
+
+
+def test_a_program_prompts_without_echo_and_its_status_is_told(shared: Host) -> None:
+    run(shared, "asks", "sh", "-c", 'printf "who? "; read name; echo "hello $name"; exit 3')
+    assert shared.value("read", 5, on="asks") == b"who? "
+    assert shared.value("write", {"bytes": "Ada\n"}, on="asks") == 4
+    assert shared.value("read_until", {"bytes": "\n"}, on="asks") == b"hello Ada\n"
+    assert shared.value("wait", on="asks") == {"exit": 3}
+    assert shared.value("wait", on="asks") == {"exit": 3}
+    assert shared.value("read", 5, on="asks") == b""
+    assert shared.error("signal", "SIGTERM", on="asks") == ("ProcessLookupError", "ESRCH")
+
+
+def test_all_bytes_pass_the_terminal_as_they_are(shared: Host) -> None:
+    data = bytes(range(256)) * 3 + b"\n"
+    run(shared, "copies", "cat")
+    assert shared.value("write", agent.encode(data), on="copies") == len(data)
+    assert shared.value("read", len(data), on="copies") == data
+    shared.value("end_input", on="copies")
+    assert shared.value("wait", on="copies") == {"exit": 0}
+
+
+def test_a_line_that_a_terminal_would_cut_is_an_error(shared: Host) -> None:
+    run(shared, "reads", "cat")
+    assert shared.error("write", {"bytes": "x" * 4096}, on="reads") == ("ValueError", None)
+    line = b"x" * 4095 + b"\n"
+    assert shared.value("write", agent.encode(line), on="reads") == 4096
+    assert shared.value("read", 4096, on="reads") == line
+    shared.value("signal", "SIGKILL", on="reads")
+    assert shared.value("wait", on="reads") == {"signal": "SIGKILL"}
+
+
+def test_reading_gives_what_there_was_when_the_program_ends(shared: Host) -> None:
+    run(shared, "prints", "printf", "one\ntwo")
+    assert shared.value("read_until", {"bytes": "\n"}, on="prints") == b"one\n"
+    assert shared.value("read_until", {"bytes": "\n"}, on="prints") == b"two"
+    assert shared.value("read_until", {"bytes": "\n"}, on="prints") == b""
+    run(shared, "prints more", "seq", "20000")
+    everything = shared.value("read", 10_000_000, on="prints more")
+    assert everything == b"".join(b"%d\n" % number for number in range(1, 20001))
+
+
+def test_environment_folder_and_terminal_of_a_program(shared: Host, tmp_path: Path) -> None:
+    script = 'echo "$COLOUR $PWD"; tty < /dev/tty; test -t 0 -a -t 1 && echo terminal'
+    run(shared, "looks", "sh", "-c", script, environment={"COLOUR": "red"}, folder=str(tmp_path))
+    assert shared.value("read_until", {"bytes": "\n"}, on="looks") == f"red {tmp_path}\n".encode()
+    assert shared.value("read_until", {"bytes": "\n"}, on="looks") == b"/dev/tty\n"
+    assert shared.value("read_until", {"bytes": "\n"}, on="looks") == b"terminal\n"
+
+
+def test_a_program_that_is_not_there_is_an_error_and_its_name_stays_free(shared: Host) -> None:
+    reply = shared.request(do="run", argv=["/no/such/program"], makes="missing")
+    assert (reply["error"]["type"], reply["error"]["errno"]) == ("FileNotFoundError", "ENOENT")
+    run(shared, "missing", "true")
+    assert shared.value("wait", on="missing") == {"exit": 0}
+
+
+def test_stderr_of_programs_is_kept_apart(host: Host) -> None:
+    run(host, "complains", "sh", "-c", "echo wrong >&2; echo right")
+    assert host.value("read", 100, on="complains") == b"right\n"
+    assert host.stderr.read_text() == "wrong\n"
+
+
+def test_waiting_for_a_program_is_sleep(shared: Host) -> None:
+    run(shared, "sleeps", "sleep", "30")
+    waiting = shared.channel.post({"do": "call", "on": "sleeps", "method": "wait", "watch": True})
+    reading = shared.channel.post(
+        {"do": "call", "on": "sleeps", "method": "read", "arguments": [1], "watch": True}
+    )
+    time.sleep(0.05)
+    told = {message["id"]: message["syscall"] for message in shared.channel.receive()}
+    assert told == {waiting: "waitid", reading: "read"}
+    shared.value("signal", "SIGTERM", on="sleeps")
+    assert shared.channel.wait(waiting, 5)["value"] == {"signal": "SIGTERM"}
+    assert shared.channel.wait(reading, 5)["value"] == {"bytes": ""}
+
+
+HIDES = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+if os.fork():
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+os.setsid()
+if os.fork():
+    os._exit(0)
+print(os.getpid(), flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("ending", ["quit", "end of input"])
+def test_programs_end_with_the_agent_however_they_hide(tmp_path: Path, ending: str) -> None:
+    with agent_in(tmp_path) as host:
+        run(host, "p", "python3", "-c", HIDES)
+        pids = [int(host.value("read_until", {"bytes": "\n"}, on="p")) for _ in range(2)]
+        assert all(Path(f"/proc/{pid}").exists() for pid in pids)
+        if ending == "quit":
+            assert host.channel.ask(do="quit") is None
+        else:
+            host.channel.close()
+        assert host.process.wait(3) == 0
+        assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
+
+
+def test_the_agent_ends_at_once_with_calls_still_blocked(tmp_path: Path) -> None:
+    with agent_in(tmp_path) as host:
+        host.listener("l")
+        host.channel.post({"do": "call", "on": "l", "method": "accept"})
+        host.channel.post({"do": "call", "function": "sleep", "arguments": [60]})
+        began = time.monotonic()
+        host.channel.close()
+        assert host.process.wait(2) == 0
+        assert time.monotonic() - began < 0.5
+
+
+def test_the_protocol_is_out_of_reach_of_programs_and_prints(host: Host) -> None:
+    folder = Path(f"/proc/{host.process.pid}/fd")
+    assert (folder / "0").readlink() == Path("/dev/null")
+    assert (folder / "1").readlink() == (folder / "2").readlink() == host.stderr
+    run(host, "p", "ls", "/proc/self/fd")
+    listed = host.value("read", 1000, on="p").split()
+    assert set(listed) <= {b"0", b"1", b"2", b"3"}  # 3 is the folder that ls reads
+
+
+# --- interfaces and privileges --------------------------------------------------------------------
+
+
+def test_interfaces_are_told_with_their_addresses(shared: Host) -> None:
+    lo = next(one for one in shared.channel.ask(do="interfaces") if one["name"] == "lo")
+    assert lo["index"] == 1
+    assert lo["mac"] == "00:00:00:00:00:00"
+    assert "127.0.0.1/8" in lo["ip4"]
+    assert lo["mtu"] == int(Path("/sys/class/net/lo/mtu").read_text())
+
+
+@in_a_namespace
+def test_offloads_are_off_afterwards(tmp_path: Path) -> None:
+    with namespace_agent(tmp_path) as host:
+        off = host.channel.ask(do="offload")
+    assert set(off) == {"eth0", "eth1"}
+    assert set(off["eth0"]) >= {"tx-checksum", "tso", "gso", "gro"}
+
+
+@in_a_namespace
+def test_offloads_that_may_not_be_changed_are_an_error(tmp_path: Path) -> None:
+    forbid = 'set -- setpriv --bounding-set -net_admin --inh-caps -net_admin "$@"'
+    with namespace_agent(tmp_path, forbid) as host:
+        assert host.request(do="offload")["error"]["errno"] == "EPERM"
+
+
+def raw(host: Host, name: str) -> str | None:
+    """The errno of making a raw socket, or None."""
+    reply = host.call("socket", constant("AF_INET"), constant("SOCK_RAW"), 253, makes=name)
+    errno: str | None = reply["error"]["errno"] if "error" in reply else None
+    return errno
+
+
+def privileges(host: Host, capabilities: list[str] | None, user: str | None) -> dict[str, Any]:
+    return host.request(do="privileges", capabilities=capabilities, user=user)
+
+
+def status(host: Host, name: str) -> dict[str, str]:
+    """/proc/self/status as a program started now sees it."""
+    run(host, name, "cat", "/proc/self/status")
+    lines = host.value("read", 100_000, on=name).decode().splitlines()
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+@as_root
+def test_capabilities_are_taken_from_calls_and_programs_and_given_back(host: Host) -> None:
+    assert raw(host, "before") is None
+    assert "value" in privileges(host, ["NET_BIND_SERVICE", "CAP_CHOWN"], None)
+    assert raw(host, "without") == "EPERM"
+    told = status(host, "p")
+    assert int(told["CapEff"], 16) == int(told["CapBnd"], 16) == 1 << 10 | 1
+    assert privileges(host, None, None)["value"] is None
+    assert raw(host, "after") is None
+    assert status(host, "q")["CapEff"] == Path("/proc/self/status").read_text().split("CapEff:")[1].split()[0]
+
+
+@as_root
+def test_a_user_is_taken_by_calls_and_programs(host: Host) -> None:
+    assert "value" in privileges(host, None, "nobody")
+    assert raw(host, "r") == "EPERM"
+    told = status(host, "p")
+    assert told["Uid"].split() == ["65534"] * 4
+    assert told["Gid"].split() == ["65534"] * 4
+    assert told["Groups"] in ("65534", "")
+    assert int(told["CapEff"], 16) == 0
+    assert "value" in privileges(host, ["NET_RAW"], "12345")
+    assert raw(host, "s") is None
+    told = status(host, "q")
+    assert told["Uid"].split() == ["12345"] * 4
+    assert int(told["CapEff"], 16) == 1 << 13
+
+
+@as_root
+def test_a_refused_change_of_privileges_changes_nothing(host: Host) -> None:
+    assert privileges(host, None, "no such user")["error"]["type"] == "LookupError"
+    assert privileges(host, ["FLY"], None)["error"]["type"] == "LookupError"
+    assert raw(host, "still") is None
+    assert "value" in privileges(host, [], None)
+    assert privileges(host, None, "no such user")["error"]["type"] == "LookupError"
+    assert raw(host, "not any more") == "EPERM"
+
+
+@as_root
+def test_without_privileges_blocked_calls_are_still_seen(host: Host) -> None:
+    host.value("socketpair", makes="a,b")
+    before = host.channel.post({"do": "call", "on": "b", "method": "recv", "arguments": [1]})
+    assert "value" in privileges(host, [], "nobody")
+    pending = host.channel.post({"do": "call", "on": "b", "method": "recv", "arguments": [1], "watch": True})
+    assert notices(host, pending, 0.05) == ["recvfrom"]
+    assert host.channel.ask(do="asleep", of=pending) is True
+    host.value("sendall", {"bytes": "xy"}, on="a")
+    assert {host.channel.wait(one, 5)["value"]["bytes"] for one in (before, pending)} == {"x", "y"}
+    assert [raw(host, f"r{number}") for number in range(20)] == ["EPERM"] * 20
+
+
+@as_root
+def test_programs_of_another_user_end_with_the_agent(tmp_path: Path) -> None:
+    with agent_in(tmp_path) as host:
+        run(host, "as root", "sleep", "61")
+        privileges(host, [], "nobody")
+        run(host, "p", "python3", "-c", HIDES)
+        pids = [int(host.value("read_until", {"bytes": "\n"}, on="p")) for _ in range(2)]
+        host.channel.close()
+        assert host.process.wait(3) == 0
+        assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
