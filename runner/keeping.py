@@ -5,6 +5,7 @@ The engines know how; here is only which lab is meant.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -79,11 +80,21 @@ def enter(host: str, command: Sequence[str]) -> int:
 
 
 def _containers() -> dict[str, str]:
-    """Host -> container, of the compose lab and of runs that are going on."""
-    from lab import compose
+    """Host -> container, of the compose lab and of runs on Docker that are going on."""
+    from lab import compose, docker_socket
+    from lab.container import RUN_LABEL
 
     found = compose.running()
-    return {one.name: one.container for one in found.hosts} if found else {}
+    hosts = {one.name: one.container for one in found.hosts} if found else {}
+    try:
+        filters = json.dumps({"label": [RUN_LABEL]})
+        made = docker_socket.get("/containers/json", filters=filters)
+    except LabError:
+        return hosts
+    for one in made:  # `lab.engines.docker_plan` calls them socket-lab-RUN-HOST
+        name = one["Names"][0].removeprefix(f"/socket-lab-{one['Labels'][RUN_LABEL]}").partition("-")[2]
+        hosts[name] = one["Id"]
+    return hosts
 
 
 def clean() -> list[str]:

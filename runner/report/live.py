@@ -37,11 +37,14 @@ class Live:
         mark, style = self._mark(record)
         host = padded(printable(record.host or ""), self._host_width)
         head = f"{record.number:>4}  "
-        room = self._paper.width - len(head) - self._host_width - 2
-        text, told = printable(record.text), self._told(record, calls)
-        taken = max(min(STEPS_WIDE, room * 3 // 5), room - width(told) - width(mark) - 3)
-        column = min(max(min(STEPS_WIDE, room * 3 // 5), 20), taken)
-        text = padded(text, column) if width(text) <= column else shortened(text, taken)
+        room = self._paper.width - len(head) - self._host_width - len("  ") - width(mark) - len("  ")
+        text, told = printable(record.text), self._told(record, calls, room // 2)
+        column = min(STEPS_WIDE, room // 2)  # where outcomes begin, unless a longer text leaves them room
+        text = (
+            padded(text, column)
+            if width(text) <= column
+            else shortened(text, max(column, room - width(told)))
+        )
         paper = self._paper
         paper.line(
             f"{paper.styled(head, 'quiet')}{paper.styled(host, 'host')}  {text} "
@@ -68,15 +71,15 @@ class Live:
             case _:
                 return marks.failed, "bad"
 
-    def _told(self, record: StepRecord, calls: Sequence[CallRecord]) -> str:
-        """What the step came to, in few words."""
+    def _told(self, record: StepRecord, calls: Sequence[CallRecord], room: int) -> str:
+        """What the step came to, in few words and so many cells."""
         if record.status == "pending":
             return "blocked: asleep in the kernel"
         if record.status == "skipped":
-            return f"not done: {printable(record.reason)}"
+            return shortened(f"not done: {printable(record.reason)}", room)
         if record.status in ("failed", "broken"):
-            return f"{printable(Path(record.path).name)}:{record.line}"
-        return told(calls[-1], self._owner) if calls else ""
+            return shortened(f"{printable(Path(record.path).name)}:{record.line}", room)
+        return told(calls[-1], self._owner, room) if calls else ""
 
     def _reason(self, record: StepRecord) -> None:
         indent = " " * 6
@@ -84,12 +87,13 @@ class Live:
             self._paper.line(self._paper.styled(f"{indent}{printable(line)}", "bad"))
 
 
-def told(call: CallRecord, owner: wording.Owner) -> str:
-    """What a call came to and how long it took: `"hello" after being blocked for 0.9 ms`, `85 us`."""
+def told(call: CallRecord, owner: wording.Owner, room: int) -> str:
+    """What a call came to and how long it took: `"hello", was blocked 0.9 ms`, `85 us`; the value gives way."""
     outcome = wording.outcome(call, owner)
     if call.ended_ns is None:
         return outcome
     took = duration(call.ended_ns - call.began_ns)
     if call.asleep_ns is not None:
         took = f"was blocked {took}"
+    outcome = shortened(outcome, room - width(took) - len(", "))
     return f"{outcome}, {took}" if outcome else took

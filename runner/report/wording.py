@@ -47,7 +47,8 @@ def _is_function(record: CallRecord) -> bool:
 
 
 def _argument(record: CallRecord, place: int, one: Any, owner: Owner) -> str:
-    if isinstance(one, list) and (record.name in _ADDRESSED or (record.name == "sendto" and place > 0)):
+    addressed = record.name in _ADDRESSED or (record.name == "sendto" and place > 0)
+    if addressed and isinstance(one, list | str):
         return address(one, owner)
     return value(one, owner)
 

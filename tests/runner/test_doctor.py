@@ -1,0 +1,74 @@
+"""What doctor says, by the answers of engines and programs."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from lab import engine as engines
+from lab.errors import EngineMissing
+from runner import doctor
+from runner.doctor import Ability
+from runner.report.paper import Paper
+
+
+class Answering:
+    """An engine that says whether it is ready."""
+
+    name = "netns"
+
+    def __init__(self, problem: Exception | None) -> None:
+        self._problem = problem
+
+    def ready(self) -> Exception | None:
+        return self._problem
+
+
+def shown(found: list[Ability]) -> str:
+    """What a reader sees."""
+    stream = io.StringIO()
+    doctor.show(found, Paper(stream))
+    return stream.getvalue()
+
+
+def test_this_machine_is_examined_for_real() -> None:
+    found = {one.name: one for one in doctor.examine()}
+    assert found["Python"].there and found["kernel"].there
+    assert {"engine docker", "engine netns"} <= found.keys()
+    for one in found.values():
+        assert one.there or one.said
+
+
+def test_an_engine_that_is_not_ready_says_why_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = EngineMissing("user namespaces are forbidden", "Set user.max_user_namespaces to 1000.")
+    monkeypatch.setattr(engines, "find", lambda name: Answering(problem))
+    found = doctor.examine()
+    assert not doctor.can_play(found)
+    written = shown(found)
+    assert "user namespaces are forbidden" in written and "max_user_namespaces to 1000" in written
+    assert "No scenario can be played here" in written
+
+
+def test_one_engine_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {"docker": EngineMissing("no Docker engine answers", "Start it."), "netns": None}
+    monkeypatch.setattr(engines, "find", lambda name: Answering(answers[name]))
+    found = doctor.examine()
+    assert doctor.can_play(found)
+    assert "Scenarios can be played here: netns." in shown(found)
+
+
+def test_an_engine_whose_package_is_missing_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(name: str) -> Answering:
+        raise ModuleNotFoundError("No module named 'docker'")
+
+    monkeypatch.setattr(engines, "find", find)
+    assert "its package is missing" in shown(doctor.examine())
+
+
+def test_a_machine_without_tools_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr(engines, "find", lambda name: Answering(None))
+    written = shown(doctor.examine())
+    assert "apt-get install docker-compose" in written
+    assert "apt-get install wireshark" in written
