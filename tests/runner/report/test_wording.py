@@ -10,7 +10,6 @@ import pytest
 from runner.history import CallRecord
 from runner.report import wording
 
-
 SOL_SOCKET = {"constant": "SOL_SOCKET"}
 
 
