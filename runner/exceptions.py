@@ -22,13 +22,22 @@ ADDRESS_ERRORS = (
     "EAI_OVERFLOW", "EAI_SERVICE", "EAI_SOCKTYPE", "EAI_SYSTEM",
 )  # fmt: skip
 """What getaddrinfo(3) fails with."""
-_OF_SOCKET: dict[str, type[BaseException]] = {"gaierror": OSError, "herror": OSError, "timeout": TimeoutError, "error": OSError}
+_OF_SOCKET: dict[str, type[BaseException]] = {
+    "gaierror": OSError,
+    "herror": OSError,
+    "timeout": TimeoutError,
+    "error": OSError,
+}
 """Exceptions of the module `socket`, and what they are a kind of."""
 
 
 def exceptions() -> dict[str, type[BaseException]]:
     """Exception name -> class, for Python's own."""
-    found = {name: one for name, one in vars(builtins).items() if isinstance(one, type) and issubclass(one, Exception)}
+    found = {
+        name: one
+        for name, one in vars(builtins).items()
+        if isinstance(one, type) and issubclass(one, Exception)
+    }
     return {**found, **_OF_SOCKET}
 
 
@@ -55,7 +64,9 @@ def read_failure(value: Any, around: Surroundings) -> str:
         return name
     known = errno_names() if name.isupper() else set(exceptions())
     what = "errno" if name.isupper() else "errno or exception of Python"
-    raise Misplaced(f"there is no {what} {name!r}", length=max(1, len(name)), suggestion=suggestion(name, known))
+    raise Misplaced(
+        f"there is no {what} {name!r}", length=max(1, len(name)), suggestion=suggestion(name, known)
+    )
 
 
 def is_failure(name: str, failure: Failure) -> bool:

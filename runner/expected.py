@@ -266,7 +266,11 @@ def expected_schema(single: Mapping[str, Any]) -> dict[str, Any]:
         "minProperties": 1,
         "maxProperties": 1,
         "properties": {
-            "any": {"type": "array", "minItems": 1, "items": {"anyOf": [dict(single), {"type": ["object", "string"]}]}},
+            "any": {
+                "type": "array",
+                "minItems": 1,
+                "items": {"anyOf": [dict(single), {"type": ["object", "string"]}]},
+            },
             "has": dict(single),
             "length": {"anyOf": [WHOLE_SCHEMA, RANGE_SCHEMA]},
         },

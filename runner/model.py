@@ -211,7 +211,9 @@ def _keep(
         known = keys_of(model) if len(location) == 1 else ()
         has = f" (its keys: {', '.join(name for name in known if name != 'host')})" if known else ""
         document.mistake(
-            key, f"{called} has no key {str(location[-1])!r}{has}", suggest=suggestion(str(location[-1]), known)
+            key,
+            f"{called} has no key {str(location[-1])!r}{has}",
+            suggest=suggestion(str(location[-1]), known),
         )
     elif isinstance(wrong := error.get("ctx", {}).get("error"), Misplaced):
         keep_misplaced(document, value, wrong)

@@ -141,7 +141,12 @@ def insert(text: str, known: Mapping[str, str]) -> str:
 
 def is_address(value: Any) -> bool:
     """Whether a value is a socket's address as Python gives it: a list of host, port and perhaps more."""
-    return isinstance(value, list | tuple) and len(value) in (2, 4) and isinstance(value[0], str) and isinstance(value[1], int)
+    return (
+        isinstance(value, list | tuple)
+        and len(value) in (2, 4)
+        and isinstance(value[0], str)
+        and isinstance(value[1], int)
+    )
 
 
 def value_text(value: Any) -> str:

@@ -34,7 +34,9 @@ def read_number(value: Any, around: Surroundings) -> int:
         name = word.strip()
         if name not in NUMBERS:
             raise Misplaced(
-                f"the number of {name} is not known here", length=len(value), suggestion=suggestion(name, NUMBERS)
+                f"the number of {name} is not known here",
+                length=len(value),
+                suggestion=suggestion(name, NUMBERS),
             )
         number |= NUMBERS[name]
     return number

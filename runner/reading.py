@@ -125,7 +125,11 @@ class Document:
 
     def misplaced(self, node: AnyNode, wrong: Misplaced) -> None:
         """Keep a mistake that stands inside a node's text."""
-        inside = None if wrong.line == 0 and wrong.column == 0 and wrong.length <= 1 else _inside(self, node, wrong)
+        inside = (
+            None
+            if wrong.line == 0 and wrong.column == 0 and wrong.length <= 1
+            else _inside(self, node, wrong)
+        )
         if inside is None:
             self.mistake(node, wrong.message, suggest=wrong.suggestion)
         else:
@@ -180,7 +184,9 @@ def read_file(path: Path, shown: str | None = None) -> Document:
         reason = getattr(error, "strerror", None) or str(error)
         raise ScenarioError([Mistake(name, 1, 1, 1, "", f"cannot be read: {reason}")]) from None
     if len(data) > LARGEST_FILE:
-        raise ScenarioError([Mistake(name, 1, 1, 1, "", f"has more than {LARGEST_FILE >> 20} MiB: no scenario is that long")])
+        raise ScenarioError(
+            [Mistake(name, 1, 1, 1, "", f"has more than {LARGEST_FILE >> 20} MiB: no scenario is that long")]
+        )
     return read_text(_decoded(data, name), name)
 
 
@@ -199,7 +205,9 @@ def read_text(text: str, name: str) -> Document:
     document = Document(name, text)
     try:
         if len(text) > LARGEST_FILE:
-            document.mistake_at(0, 0, 1, f"there are more than {LARGEST_FILE >> 20} MiB: no scenario is that long")
+            document.mistake_at(
+                0, 0, 1, f"there are more than {LARGEST_FILE >> 20} MiB: no scenario is that long"
+            )
             raise _Stop
         _check_characters(document)
         document.root = _Composer(document).compose()
@@ -253,7 +261,9 @@ class _Composer:
             match event:
                 case yaml.DocumentStartEvent() if root is not None:
                     mark = event.start_mark
-                    self._document.mistake_at(mark.line, mark.column, 3, "a scenario file holds one YAML document only")
+                    self._document.mistake_at(
+                        mark.line, mark.column, 3, "a scenario file holds one YAML document only"
+                    )
                     raise _Stop
                 case yaml.NodeEvent():
                     root = self._node(event, 1)
@@ -306,7 +316,9 @@ class _Composer:
             self._document.mistake(place, f"maps and lists nest more than {DEEPEST} deep here")
             raise _Stop
         if self._count > MOST_NODES:
-            self._document.mistake(place, f"with its aliases written out the file has more than {MOST_NODES:,} values")
+            self._document.mistake(
+                place, f"with its aliases written out the file has more than {MOST_NODES:,} values"
+            )
             raise _Stop
 
     def _list(self, event: Any, depth: int) -> ListNode:
@@ -361,17 +373,32 @@ def _place(event: Any) -> Node:
 
 _WORDS = (
     ("mapping values are not allowed", "a `: ` stands where no key can be: put the text in quotes"),
-    ("did not find expected ',' or '}'", "the map that began with `{` goes on wrongly here: a `,` or `}` is missing, or a text needs quotes"),
-    ("did not find expected ',' or ']'", "the list that began with `[` goes on wrongly here: a `,` or `]` is missing, or a text needs quotes"),
+    (
+        "did not find expected ',' or '}'",
+        "the map that began with `{` goes on wrongly here: a `,` or `}` is missing, or a text needs quotes",
+    ),
+    (
+        "did not find expected ',' or ']'",
+        "the list that began with `[` goes on wrongly here: a `,` or `]` is missing, or a text needs quotes",
+    ),
     ("did not find expected key", "a key is expected here: look at the indentation and at quotes before it"),
-    ("did not find expected '-' indicator", "an entry of a list (`- `) is expected here: look at the indentation"),
+    (
+        "did not find expected '-' indicator",
+        "an entry of a list (`- `) is expected here: look at the indentation",
+    ),
     ("could not find expected ':'", "this line is not finished: a `:` after a key is missing"),
     ("found unexpected end of stream", "a quote that was opened is never closed"),
     ("did not find expected node content", "a value is missing here"),
     ("block sequence entries are not allowed", "a `- ` cannot begin a list here"),
     ("found duplicate anchor", "this anchor (&) was used before"),
-    ("found undefined tag handle", "a `!` begins a tag, which is no part of the language: put the text in quotes"),
-    ("found unknown escape character", "the double-quoted text has an escape that YAML does not know: a backslash is written \\\\"),
+    (
+        "found undefined tag handle",
+        "a `!` begins a tag, which is no part of the language: put the text in quotes",
+    ),
+    (
+        "found unknown escape character",
+        "the double-quoted text has an escape that YAML does not know: a backslash is written \\\\",
+    ),
 )
 """What libyaml says, and what it means for the author of a scenario."""
 

@@ -30,7 +30,9 @@ def refuse(value: Any, wanted: str) -> NoReturn:
             found = "a list"
         case _:
             found = repr(value)
-    raise Misplaced(f"{wanted} is wanted here, not {found}", length=len(value) if isinstance(value, str) else 1)
+    raise Misplaced(
+        f"{wanted} is wanted here, not {found}", length=len(value) if isinstance(value, str) else 1
+    )
 
 
 def refuse_keys(value: Mapping[Any, Any], known: Sequence[str]) -> None:
@@ -38,7 +40,9 @@ def refuse_keys(value: Mapping[Any, Any], known: Sequence[str]) -> None:
     for key in value:
         if key not in known:
             raise MisplacedAt(
-                (), f"there is no key {key!r} here (but {', '.join(known)})", suggestion=suggestion(str(key), known)
+                (),
+                f"there is no key {key!r} here (but {', '.join(known)})",
+                suggestion=suggestion(str(key), known),
             )
 
 
@@ -89,7 +93,14 @@ def read_truth(value: Any, around: Surroundings) -> bool:
     refuse(value, "true or false")
 
 
-UNITS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "min": 60_000_000_000, "h": 3_600_000_000_000}
+UNITS = {
+    "ns": 1,
+    "us": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "min": 60_000_000_000,
+    "h": 3_600_000_000_000,
+}
 """Units of durations, in nanoseconds."""
 _DURATION = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,9}))?([a-zµ]+)?")
 
@@ -104,7 +115,9 @@ def read_duration(value: Any, around: Surroundings) -> int:
         raise Misplaced(f"a duration needs a unit: {value}s or {value}ms?", length=len(value))
     if unit not in UNITS:
         known = ", ".join(UNITS)
-        raise Misplaced(f"{unit!r} is no unit of time (but {known})", column=len(value) - len(unit), length=len(unit))
+        raise Misplaced(
+            f"{unit!r} is no unit of time (but {known})", column=len(value) - len(unit), length=len(unit)
+        )
     scale = UNITS[unit]
     ns = int(whole) * scale + int((fraction or "0").ljust(9, "0")) * scale // 1_000_000_000
     if sign and not around.lenient:
@@ -139,7 +152,9 @@ def read_bytes(value: Any, around: Surroundings) -> bytes:
             return _below("hex", _hex, digits, around)
         case {"repeat": part, "times": times, **rest}:
             refuse_keys(rest, ("repeat", "times"))
-            return _repeated(_below("repeat", read_bytes, part, around), _below("times", read_whole, times, around))
+            return _repeated(
+                _below("repeat", read_bytes, part, around), _below("times", read_whole, times, around)
+            )
         case {"random": length, **rest}:
             refuse_keys(rest, ("random", "seed"))
             seed = _below("seed", read_whole, rest.get("seed", "0"), around)
@@ -265,7 +280,10 @@ def _check_constant(word: str, column: int, prefixes: Sequence[str]) -> None:
     known = [name for name in KNOWN_CONSTANTS if not prefixes or name.startswith(tuple(prefixes))]
     if not _CONSTANT.fullmatch(word):
         raise Misplaced(
-            f"{word!r} is no constant's name", column=column, length=max(1, len(word)), suggestion=suggestion(word, known)
+            f"{word!r} is no constant's name",
+            column=column,
+            length=max(1, len(word)),
+            suggestion=suggestion(word, known),
         )
     if prefixes and not word.startswith(tuple(prefixes)):
         kinds = " or ".join(prefixes)
@@ -286,7 +304,9 @@ def _differs_by_one(word: str, near: str) -> bool:
     """
     if word[-1].isdigit() != near[-1].isdigit() or abs(len(word) - len(near)) > 1:
         return False
-    start = next((n for n, (a, b) in enumerate(zip(word, near, strict=False)) if a != b), min(len(word), len(near)))
+    start = next(
+        (n for n, (a, b) in enumerate(zip(word, near, strict=False)) if a != b), min(len(word), len(near))
+    )
     a, b = word[start:], near[start:]
     return a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[:2] == b[:2][::-1] and a[2:] == b[2:])
 
@@ -337,7 +357,8 @@ def _bare(text: str, around: Surroundings) -> Address:
         return Address(text, text)
     if ":" in text or "[" in text:
         raise Misplaced(
-            "an address is wanted here: HOST:PORT, :PORT, [v6]:PORT, a path or @name", length=max(1, len(text))
+            "an address is wanted here: HOST:PORT, :PORT, [v6]:PORT, a path or @name",
+            length=max(1, len(text)),
         )
     check_host(text, around)
     return Address(text, text)
@@ -351,7 +372,9 @@ def _port(text: str, column: int, around: Surroundings) -> int | str:
         raise Misplaced(f"a port is a number from 0 to 65535, not {text}", column=column, length=len(text))
     if around.lenient:
         return text
-    raise Misplaced(f"a port is a number from 0 to 65535, not {text!r}", column=column, length=max(1, len(text)))
+    raise Misplaced(
+        f"a port is a number from 0 to 65535, not {text!r}", column=column, length=max(1, len(text))
+    )
 
 
 def check_host(name: str, around: Surroundings, column: int = 0) -> None:
@@ -364,7 +387,10 @@ def check_host(name: str, around: Surroundings, column: int = 0) -> None:
     if "." in name or ":" in name or not NAME.match(name):
         return
     raise Misplaced(
-        f"there is no host {name!r}", column=column, length=len(name), suggestion=suggestion(name, around.hosts)
+        f"there is no host {name!r}",
+        column=column,
+        length=len(name),
+        suggestion=suggestion(name, around.hosts),
     )
 
 
@@ -402,7 +428,12 @@ _SCALAR = {"type": ["string", "number", "boolean", "null"]}
 BYTES_SCHEMA: dict[str, Any] = {
     "anyOf": [
         _SCALAR,
-        {"type": "object", "required": ["hex"], "properties": {"hex": _SCALAR}, "additionalProperties": False},
+        {
+            "type": "object",
+            "required": ["hex"],
+            "properties": {"hex": _SCALAR},
+            "additionalProperties": False,
+        },
         {
             "type": "object",
             "required": ["repeat", "times"],
@@ -415,7 +446,12 @@ BYTES_SCHEMA: dict[str, Any] = {
             "properties": {"random": {"$ref": "#/$defs/whole"}, "seed": {"$ref": "#/$defs/whole"}},
             "additionalProperties": False,
         },
-        {"type": "object", "required": ["file"], "properties": {"file": _SCALAR}, "additionalProperties": False},
+        {
+            "type": "object",
+            "required": ["file"],
+            "properties": {"file": _SCALAR},
+            "additionalProperties": False,
+        },
         {
             "type": "object",
             "required": ["join"],
@@ -426,7 +462,10 @@ BYTES_SCHEMA: dict[str, Any] = {
 }
 TEXT_SCHEMA: dict[str, Any] = _SCALAR
 WHOLE_SCHEMA: dict[str, Any] = {
-    "anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^[+-]?(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO][0-7]+|[0-9]+)$|\$"}]
+    "anyOf": [
+        {"type": "integer"},
+        {"type": "string", "pattern": r"^[+-]?(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO][0-7]+|[0-9]+)$|\$"},
+    ]
 }
 DURATION_SCHEMA: dict[str, Any] = {
     "type": "string",
@@ -434,7 +473,10 @@ DURATION_SCHEMA: dict[str, Any] = {
 }
 NAME_SCHEMA: dict[str, Any] = {"type": "string", "pattern": r"^[A-Za-z_$][A-Za-z0-9_$.+]*$"}
 CONSTANT_SCHEMA: dict[str, Any] = {
-    "anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^[A-Z0-9][A-Za-z0-9_]*( *\| *[A-Z0-9][A-Za-z0-9_]*)*$|\$"}]
+    "anyOf": [
+        {"type": "integer"},
+        {"type": "string", "pattern": r"^[A-Z0-9][A-Za-z0-9_]*( *\| *[A-Z0-9][A-Za-z0-9_]*)*$|\$"},
+    ]
 }
 SHARED_SCHEMAS: Mapping[str, Any] = {"bytes": BYTES_SCHEMA, "whole": WHOLE_SCHEMA}
 """Schemas that refer to themselves; `runner.schema` puts them under `$defs`."""
@@ -448,4 +490,6 @@ Bytes: TypeAlias = Annotated[bytes, Reads(read_bytes, {"$ref": "#/$defs/bytes"})
 Name: TypeAlias = Annotated[str, Reads(read_name, NAME_SCHEMA)]
 ConstantName: TypeAlias = Annotated[Constant | int, Reads(constant(), CONSTANT_SCHEMA)]
 AddressText: TypeAlias = Annotated[Address, Reads(read_address, {"type": "string"})]
-Texts: TypeAlias = Annotated[tuple[str, ...], Reads(list_of(read_text), {"type": "array", "items": TEXT_SCHEMA})]
+Texts: TypeAlias = Annotated[
+    tuple[str, ...], Reads(list_of(read_text), {"type": "array", "items": TEXT_SCHEMA})
+]

@@ -37,9 +37,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     for verb, name in (word.split(":") for word in words.split())
 }
 
-RESERVED = frozenset(
-    "sleep fault heal pause resume kill restart link repeat until include".split()
-)
+RESERVED = frozenset("sleep fault heal pause resume kill restart link repeat until include".split())
 """Verbs of what no host does, also of those that come later: no host can have such a name."""
 
 

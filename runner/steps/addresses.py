@@ -48,7 +48,9 @@ def sameness(family: str, host: str, scope: Scope) -> Callable[[Any, Any], bool]
         if isinstance(expected, Address):
             return is_same(expected, seen, host, scope)
         if isinstance(expected, bytes):
-            return seen == expected or (isinstance(seen, str) and seen.encode("utf-8", "surrogateescape") == expected)
+            return seen == expected or (
+                isinstance(seen, str) and seen.encode("utf-8", "surrogateescape") == expected
+            )
         return bool(expected == seen)
 
     return same
@@ -57,7 +59,9 @@ def sameness(family: str, host: str, scope: Scope) -> Callable[[Any, Any], bool]
 def is_same(expected: Address, seen: Any, host: str, scope: Scope) -> bool:
     """Whether a seen address is the written one; without a port any fits, a host's every address is its own."""
     if not isinstance(seen, list | tuple):
-        return unix_text(seen) == expected.text or (expected.host is not None and _is_host(expected.host, seen, scope))
+        return unix_text(seen) == expected.text or (
+            expected.host is not None and _is_host(expected.host, seen, scope)
+        )
     if len(seen) < 2 or expected.host is None:
         return False
     if expected.port is not None and expected.port != seen[1]:

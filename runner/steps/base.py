@@ -6,7 +6,7 @@ Steps do no I/O and see no clock: they yield commands and are sent their outcome
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, PrivateAttr
@@ -14,7 +14,16 @@ from pydantic import Field, PrivateAttr
 from runner.commands import Blocks, Call, Command, Outcome, Performance
 from runner.errors import Misplaced, Unmet
 from runner.exceptions import is_failure, read_failure
-from runner.expected import AnyOf, Between, Exactly, Expected, ExpectedDuration, expected_schema, expecting, shown
+from runner.expected import (
+    AnyOf,
+    Between,
+    Exactly,
+    Expected,
+    ExpectedDuration,
+    expected_schema,
+    expecting,
+    shown,
+)
 from runner.model import MisplacedAt, Model, Reads, Surroundings
 from runner.scope import Scope
 from runner.values import Name, Text, duration_text, read_text
@@ -35,7 +44,9 @@ def read_blocks(value: Any, around: Surroundings) -> Blocks:
     return known[text]
 
 
-Blocking: TypeAlias = Annotated[Blocks, Reads(read_blocks, {"enum": [True, "true", False, "false", "forever"]})]
+Blocking: TypeAlias = Annotated[
+    Blocks, Reads(read_blocks, {"enum": [True, "true", False, "false", "forever"]})
+]
 ExpectedFailure: TypeAlias = Annotated[
     Expected, Reads(expecting(read_failure), expected_schema({"type": "string", "pattern": "^[A-Za-z_]|\\$"}))
 ]
@@ -58,16 +69,19 @@ class Step(Model):
 
     _maker: Step | None = PrivateAttr(default=None)
     _judged_by_returns: bool = PrivateAttr(default=False)
+    _inner: Sequence[Any] = PrivateAttr(default=())
 
     @property
     def maker(self) -> Step | None:
         """The step that made the object this one works on; for `returns` the pending call."""
         return self._maker
 
-    def link(self, maker: Step | None, judged_by_returns: bool) -> None:
-        """Say who made the object, and whether a later `returns` judges the outcome instead of this step."""
+    def link(self, maker: Step | None, judged_by_returns: bool = False, inner: Sequence[Any] = ()) -> None:
+        """Say what its own map does not: who made the object it works on, whether a later `returns` judges the outcome
+        instead, and which placed steps it plays."""
         self._maker = maker
         self._judged_by_returns = judged_by_returns
+        self._inner = inner
 
     def wrong(self) -> Iterator[MisplacedAt]:
         """Mistakes that only several keys together show; asked once all keys were read."""
@@ -240,7 +254,9 @@ class CallStep(TimedStep):
             check(gives, value, self.same(scope))
 
 
-def check(gives: Expected | Mapping[str, Expected], value: Any, same: Callable[[Any, Any], bool] | None) -> None:
+def check(
+    gives: Expected | Mapping[str, Expected], value: Any, same: Callable[[Any, Any], bool] | None
+) -> None:
     """Raise Unmet where a value, or one of the parts that are named, is not what is expected."""
     if isinstance(gives, Expected):
         if not (gives.holds(value, same) if same else gives.holds(value)):

@@ -42,7 +42,9 @@ from runner.values import (
 
 def read_data(value: Any, around: Surroundings) -> Any:
     """Bytes; where `raises` is said also a list or a map, which Python refuses to send."""
-    if around.lenient and (isinstance(value, list) or (isinstance(value, dict) and not set(value) & set(BYTE_KEYS))):
+    if around.lenient and (
+        isinstance(value, list) or (isinstance(value, dict) and not set(value) & set(BYTE_KEYS))
+    ):
         return value
     return read_bytes(value, around)
 
@@ -160,7 +162,10 @@ class Sendmsg(SendStep):
     sendmsg: Name
     data: Annotated[
         tuple[bytes, ...],
-        Reads(read_buffers, {"anyOf": [{"$ref": "#/$defs/bytes"}, {"type": "array", "items": {"$ref": "#/$defs/bytes"}}]}),
+        Reads(
+            read_buffers,
+            {"anyOf": [{"$ref": "#/$defs/bytes"}, {"type": "array", "items": {"$ref": "#/$defs/bytes"}}]},
+        ),
     ]
     ancdata: Annotated[
         tuple[Any, ...], Reads(read_ancillary, {"type": "array", "items": {"type": "object"}})
@@ -301,7 +306,10 @@ class Recvmsg(SocketStep):
     flags: Flags | None = None
     gives: Annotated[
         Mapping[str, Expected] | None,
-        Reads(parts_or(read_expected_bytes, _MESSAGE, "data"), parts_schema(EXPECTED_BYTES_SCHEMA, _MESSAGE_SCHEMA)),
+        Reads(
+            parts_or(read_expected_bytes, _MESSAGE, "data"),
+            parts_schema(EXPECTED_BYTES_SCHEMA, _MESSAGE_SCHEMA),
+        ),
     ] = None
 
     def arguments(self, scope: Scope) -> tuple[Any, ...]:

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from runner.commands import Attempt, Await, Outcome, Performance, Poll, ReadState
 from runner.errors import Misplaced, Unmet
@@ -71,7 +71,9 @@ class State(TimedStep):
         """Read again and again."""
         outcome = yield Poll(ReadState(self.here(), self.state), self._reached)
         if outcome.failure is not None:
-            raise Unmet(f"expected {self._wanted()}, and it raised {outcome.failure.type}: {outcome.failure.text}")
+            raise Unmet(
+                f"expected {self._wanted()}, and it raised {outcome.failure.type}: {outcome.failure.text}"
+            )
         if not self._reached(outcome):
             raise Unmet(f"expected {self._wanted()}, and it was {_state_of(outcome)}")
         return None
@@ -131,22 +133,19 @@ class Until(Step):
     hostless: ClassVar[bool] = True
     makes: ClassVar[Mapping[str, ThingKind]] = {}
     within: Duration
-    _steps: Sequence[Any] = PrivateAttr(default=())
-
-    def hold(self, steps: Sequence[Any]) -> None:
-        """Say which steps are played, as the scenario has placed them."""
-        self._steps = tuple(steps)
 
     def perform(self, scope: Scope) -> Performance:
         """Try."""
-        outcome = yield Attempt(self._steps, self.within)
+        outcome = yield Attempt(self._inner, self.within)
         if outcome.failure is not None:
-            raise Unmet(f"its steps did not hold within {duration_text(self.within)}; the last time: {outcome.failure.text}")
+            raise Unmet(
+                f"its steps did not hold within {duration_text(self.within)}; the last time: {outcome.failure.text}"
+            )
         return None
 
     def text(self) -> str:
         """`until its 2 steps hold, within 5s`."""
-        return f"until its {len(self._steps)} step{'s' if len(self._steps) != 1 else ''} hold, within {duration_text(self.within)}"
+        return f"until its {len(self._inner)} step{'s' if len(self._inner) != 1 else ''} hold, within {duration_text(self.within)}"
 
 
 STEPS_SCHEMA = {"type": "array", "items": {"$ref": "#/$defs/step"}}

@@ -129,5 +129,3 @@ class SleepStep(Step):
     def text(self) -> str:
         """`sleep 100ms`."""
         return f"sleep {duration_text(self.sleep)}"
-
-

@@ -170,7 +170,9 @@ class Getsockopt(OptionStep):
     needs: ClassVar[Mapping[str, ThingKind]] = {"getsockopt": "socket"}
     getsockopt: Name
     buflen: Whole | None = None
-    gives: Annotated[Any, Reads(_as_it_is, {"anyOf": [EXPECTED_WHOLE_SCHEMA, {"type": ["string", "object"]}]})] = None
+    gives: Annotated[
+        Any, Reads(_as_it_is, {"anyOf": [EXPECTED_WHOLE_SCHEMA, {"type": ["string", "object"]}]})
+    ] = None
 
     def wrong(self) -> Iterator[MisplacedAt]:
         """An expectation that does not fit the option."""
@@ -230,4 +232,3 @@ def _read_number_or_errno(value: Any, around: Surroundings) -> int:
 
 
 _expected_number = expecting(_read_number_or_errno, ranges="")
-

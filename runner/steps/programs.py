@@ -33,7 +33,8 @@ from runner.steps.base import CallStep, MethodStep, Step, ThingKind, check
 from runner.values import TEXT_SCHEMA, Bytes, Name, Truth, list_of, map_of, read_text
 
 Words: TypeAlias = Annotated[
-    tuple[str, ...], Reads(list_of(read_text), {"type": ["array", "string"], "items": TEXT_SCHEMA, "minItems": 1})
+    tuple[str, ...],
+    Reads(list_of(read_text), {"type": ["array", "string"], "items": TEXT_SCHEMA, "minItems": 1}),
 ]
 
 
@@ -57,7 +58,9 @@ class RunStep(Step):
         """Start it."""
         outcome = yield Run(self.here(), self.run, self.as_, dict(self.env))
         if outcome.failure is not None:
-            raise Unmet(f"expected it to start, and it raised {outcome.failure.errno}: {outcome.failure.text}")
+            raise Unmet(
+                f"expected it to start, and it raised {outcome.failure.errno}: {outcome.failure.text}"
+            )
         return None
 
 
@@ -65,7 +68,10 @@ def read_output(value: Any, around: Surroundings) -> Expected:
     """What a program prints next: bytes, {has: bytes} or {length: N}."""
     expected = read_expected_bytes(value, around)
     if isinstance(expected, Length) and not isinstance(expected.length, Exactly):
-        raise MisplacedAt(("length",), "what a program prints has no end that could be waited for: one number is wanted here")
+        raise MisplacedAt(
+            ("length",),
+            "what a program prints has no end that could be waited for: one number is wanted here",
+        )
     if not isinstance(expected, Exactly | Has | Length):
         raise Misplaced("a text, {has: ..} or {length: N} is wanted here: how much to read must be known")
     return expected
@@ -146,7 +152,9 @@ def read_signal(value: Any, around: Surroundings) -> str:
     name = read_text(value, around)
     known = [one.name for one in signal.Signals]
     if name not in known:
-        raise Misplaced(f"there is no signal {name!r}", length=max(1, len(name)), suggestion=suggestion(name, known))
+        raise Misplaced(
+            f"there is no signal {name!r}", length=max(1, len(name)), suggestion=suggestion(name, known)
+        )
     return name
 
 
@@ -169,7 +177,10 @@ class Wait(MethodStep):
         Mapping[str, Expected] | None,
         Reads(
             parts_or(read_expected_whole, _ENDING, "exit"),
-            parts_schema(EXPECTED_WHOLE_SCHEMA, {"exit": EXPECTED_WHOLE_SCHEMA, "signal": expected_schema(SIGNAL_SCHEMA)}),
+            parts_schema(
+                EXPECTED_WHOLE_SCHEMA,
+                {"exit": EXPECTED_WHOLE_SCHEMA, "signal": expected_schema(SIGNAL_SCHEMA)},
+            ),
         ),
     ] = None
 

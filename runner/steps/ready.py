@@ -65,7 +65,9 @@ class Poll(ReadyStep):
     verb: ClassVar[str] = "poll"
     needs: ClassVar[Mapping[str, ThingKind]] = {"poll": "socket"}
     poll: Names
-    for_: Annotated[Constant | int, Reads(constant("POLL"), CONSTANT_SCHEMA), Field(alias="for")] = Constant("POLLIN")
+    for_: Annotated[Constant | int, Reads(constant("POLL"), CONSTANT_SCHEMA), Field(alias="for")] = Constant(
+        "POLLIN"
+    )
 
     def perform(self, scope: Scope) -> Performance:
         """Make a poll object, register the sockets, poll."""
@@ -83,7 +85,11 @@ class Poll(ReadyStep):
 
 
 def _events(events: Any) -> str:
-    known = [name for name, number in NUMBERS.items() if name.startswith("POLL") and isinstance(events, int) and events & number]
+    known = [
+        name
+        for name, number in NUMBERS.items()
+        if name.startswith("POLL") and isinstance(events, int) and events & number
+    ]
     return "|".join(known) or shown(events)
 
 

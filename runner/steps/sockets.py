@@ -45,7 +45,6 @@ SocketType: TypeAlias = Annotated[Constant | int, Reads(constant("SOCK_"), CONST
 Protocol: TypeAlias = Annotated[Constant | int, Reads(constant(), CONSTANT_SCHEMA)]
 
 
-
 def read_socket_address(value: Any, around: Surroundings) -> Address | tuple[Any, ...]:
     """An address as a text, or for families that have others a list of its parts: `[eth0, 0x0800]`."""
     if isinstance(value, list):
@@ -56,9 +55,13 @@ def read_socket_address(value: Any, around: Surroundings) -> Address | tuple[Any
 def _part(value: Any, around: Surroundings) -> Any:
     if isinstance(value, str):
         digits = value.lower().removeprefix("0x")
-        return read_whole(value, around) if digits and all(one in "0123456789abcdef" for one in digits) and (
-            value.isdigit() or value.lower().startswith("0x")
-        ) else value
+        return (
+            read_whole(value, around)
+            if digits
+            and all(one in "0123456789abcdef" for one in digits)
+            and (value.isdigit() or value.lower().startswith("0x"))
+            else value
+        )
     if isinstance(value, int | bytes):
         return value
     refuse(value, "a text or a number")
@@ -370,5 +373,3 @@ class Fileno(MethodStep):
     needs: ClassVar[Mapping[str, ThingKind]] = {"fileno": "socket"}
     fileno: Name
     gives: ExpectedWhole | None = None
-
-

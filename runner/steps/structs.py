@@ -57,8 +57,13 @@ class Struct:
         refuse_keys(value, tuple(self.parts))
         for key in self.required:
             if key not in value:
-                raise MisplacedAt((), f"the parts {', '.join(self.required)} are needed, and {key} is missing")
-        return {key: below(key, reader, value[key], around) if key in value else None for key, reader in self.parts.items()}
+                raise MisplacedAt(
+                    (), f"the parts {', '.join(self.required)} are needed, and {key} is missing"
+                )
+        return {
+            key: below(key, reader, value[key], around) if key in value else None
+            for key, reader in self.parts.items()
+        }
 
     def unpack(self, data: bytes) -> Any:
         """The parts of what getsockopt gave; numbers beyond what this kernel gave are left out."""
@@ -120,7 +125,9 @@ STRUCTS: Mapping[str, Struct] = {
         "ii",
         ("onoff", "linger"),
     ),
-    "SO_PEERCRED": Struct({}, (), lambda parts, host, scope: Packed("3i", (0, 0, 0)), "3i", ("pid", "uid", "gid")),
+    "SO_PEERCRED": Struct(
+        {}, (), lambda parts, host, scope: Packed("3i", (0, 0, 0)), "3i", ("pid", "uid", "gid")
+    ),
     "TCP_INFO": Struct(
         {}, (), lambda parts, host, scope: Packed("", ()), "8B24I", tuple(TCP_INFO_PARTS.split())
     ),
@@ -134,10 +141,14 @@ STRUCTS: Mapping[str, Struct] = {
     "IPV6_ADD_MEMBERSHIP": _GROUP6,
     "IPV6_DROP_MEMBERSHIP": _GROUP6,
     "IPV6_MULTICAST_IF": Struct(
-        {"interface": read_text}, ("interface",), lambda parts, host, scope: interface(parts["interface"], host, scope)
+        {"interface": read_text},
+        ("interface",),
+        lambda parts, host, scope: interface(parts["interface"], host, scope),
     ),
     "SO_BINDTOIFINDEX": Struct(
-        {"interface": read_text}, ("interface",), lambda parts, host, scope: interface(parts["interface"], host, scope)
+        {"interface": read_text},
+        ("interface",),
+        lambda parts, host, scope: interface(parts["interface"], host, scope),
     ),
 }
 TIMES = ("SO_RCVTIMEO", "SO_SNDTIMEO")
