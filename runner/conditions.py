@@ -69,6 +69,7 @@ class Condition:
     operand: Operand
     text: str
     column: int = 0
+    value_column: int = 0
 
     def __str__(self) -> str:
         if not self.operator:
@@ -134,7 +135,8 @@ def read(text: str, position: int) -> tuple[Condition, int]:
         raise _misplaced(text, operator.end(), 1, f"here must be the value that {field} is compared with")
     sign: Operator = operator[1]  # type: ignore[assignment]
     operand = _operand(text, value, field, sign)
-    return Condition(field, sign, operand, value.group(), position), value.end()
+    found = Condition(field, sign, operand, value.group(), position, value.start())
+    return found, value.end()
 
 
 def _skip(text: str, position: int) -> int:
@@ -402,4 +404,4 @@ def hosts_in(conditions: tuple[Condition, ...]) -> Iterator[Named]:
     """The names that must be hosts."""
     for condition in conditions:
         if condition.host is not None:
-            yield Named(condition.host, condition.column)
+            yield Named(condition.host, condition.value_column)

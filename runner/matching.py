@@ -60,8 +60,7 @@ class _Link(NamedTuple):
 
 
 class _Thread(NamedTuple):
-    """All entries before `entry` are done; `last` is the packet of the last line that was matched (-1: none).
-    """
+    """All entries before `entry` are done; `last` is the packet of the last line that was matched (-1: none)."""
 
     entry: int
     last: int
@@ -95,7 +94,8 @@ class Matcher:
         threads = list(self._opened(_Thread(0, -1, None)))
         best, best_place = threads[0], 0
         for place, packet in enumerate(packets):
-            best, best_place = max(((one, place) for one in threads), key=_merit, default=(best, best_place))
+            reached = [(one, place) for one in threads]
+            best, best_place = max([(best, best_place), *reached], key=_merit)
             threads = self._advance(threads, place, packet, packets)
             if not threads:
                 break

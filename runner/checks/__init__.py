@@ -14,7 +14,5 @@ from runner.checks.states import States
 from runner.checks.stream import Stream
 from runner.model import Model
 
-CHECKS: Mapping[str, type[Model]] = {
-    check.kind: check for check in (Packets, Count, Stream, States)
-}
+CHECKS: Mapping[str, type[Model]] = {check.kind: check for check in (Packets, Count, Stream, States)}
 """Kind, which is the key in the scenario, -> class."""

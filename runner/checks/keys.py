@@ -23,8 +23,7 @@ _TEXT = {"type": "string"}
 
 
 def _parsed_by(parse: Callable[[str], _T]) -> Callable[[Any, Surroundings], _T]:
-    """A reader of a text that has a notation of its own; what names stand for is filled in, `$$` is a dollar.
-    """
+    """A reader of a text that has a notation of its own."""
 
     def read(value: Any, around: Surroundings) -> _T:
         return parse(read_text(value, around))

@@ -58,9 +58,7 @@ def perform(run: Recorded, played: list[tuple[Any, ...]]) -> Recorded:
 
 
 def _arp(run: Recorded, source: str, target: str, operation: int) -> None:
-    asked = frames.arp(
-        operation, run.end(source).mac, run.ip(source), "00:00:00:00:00:00", run.ip(target)
-    )
+    asked = frames.arp(operation, run.end(source).mac, run.ip(source), "00:00:00:00:00:00", run.ip(target))
     run.frame(source, frames.ethernet(run.end(source).mac, BROADCAST, 0x0806, asked), [target])
 
 

@@ -1,4 +1,4 @@
-"""Whether a ladder explains packets: held to a naive matcher, to recorded ladders, and to cases written out."""
+"""Whether a ladder explains packets: held to a naive matcher and to cases written out."""
 
 from __future__ import annotations
 
@@ -124,7 +124,9 @@ def naive(found: Ladder, packets: Sequence[Transmission], strict: bool) -> bool:
             return True
         if packet == len(packets):
             return False
-        if (gap or (not strict and is_acknowledgement(packets[packet]))) and explains(entry, packet + 1, last):
+        if (gap or (not strict and is_acknowledgement(packets[packet]))) and explains(
+            entry, packet + 1, last
+        ):
             return True
         since_ns = packets[last].sent.time_ns if last >= 0 else None
         fits = pattern is not None and pattern.fits(packets[packet], since_ns)

@@ -97,7 +97,11 @@ def test_words_of_icmpv6(tmp_path: Path) -> None:
     for number, code in ((128, 0), (1, 4), (135, 0)):
         message = frames.icmpv6("fd00::1", "fd00::2", number, code, b"\0\0\0\0ping")
         packet = frames.ipv6("fd00::1", "fd00::2", 58, message)
-        run.frame("client", frames.ethernet(run.end("client").mac, run.end("server").mac, 0x86DD, packet), ["server"])
+        run.frame(
+            "client",
+            frames.ethernet(run.end("client").mac, run.end("server").mac, 0x86DD, packet),
+            ["server"],
+        )
     evidence = run.evidence(tmp_path / "run")
     assert [notation.line(one) for one in evidence.transmissions] == [
         'client -> server  echo-request  "ping"',
@@ -121,7 +125,9 @@ def test_the_first_sender_of_two_stands_left(tmp_path: Path) -> None:
 
 
 def test_others_than_ip(tmp_path: Path) -> None:
-    run = perform(Recorded(HOSTS), [("arp", HOSTS, 1), ("frame", HOSTS, 0x88CC, b"x"), ("other", HOSTS, 253, b"new")])
+    run = perform(
+        Recorded(HOSTS), [("arp", HOSTS, 1), ("frame", HOSTS, 0x88CC, b"x"), ("other", HOSTS, 253, b"new")]
+    )
     assert notation.written(run.evidence(tmp_path / "run").transmissions) == [
         "client -> ff:ff:ff:ff:ff:ff  ARP who-has",
         "client -> server  frame",
