@@ -89,6 +89,19 @@ def unfilled(value: Any) -> Any:
             return value
 
 
+def holds_unfilled(value: Any) -> bool:
+    """Whether a raw value has a part whose names are not known yet."""
+    match value:
+        case Unfilled():
+            return True
+        case dict():
+            return any(map(holds_unfilled, value.values()))
+        case list():
+            return any(map(holds_unfilled, value))
+        case _:
+            return False
+
+
 def filled(value: Any, look_up: Callable[[Reference], Any]) -> Any:
     """A raw value with every reference replaced; raises Misplaced where a value does not fit its place.
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn, TypeAlias
 from runner.commands import Constant
 from runner.errors import Misplaced
 from runner.model import MisplacedAt, Reader, Reads, Surroundings
-from runner.names import NAME
+from runner.names import NAME, Unfilled, holds_unfilled
 from runner.reading import suggestion
 
 MOST_BYTES = 64 << 20
@@ -140,6 +140,8 @@ BYTE_KEYS = ("hex", "repeat", "random", "file", "join")
 
 def read_bytes(value: Any, around: Surroundings) -> bytes:
     """Bytes: a text (UTF-8), or one of {hex}, {repeat, times}, {random, seed}, {file}, {join}."""
+    if holds_unfilled(value):
+        return b""  # read again when the step is settled
     match value:
         case bytes():
             return value
@@ -149,22 +151,22 @@ def read_bytes(value: Any, around: Surroundings) -> bytes:
             return str(value).encode()
         case {"hex": digits, **rest}:
             refuse_keys(rest, ("hex",))
-            return _below("hex", _hex, digits, around)
+            return below("hex", _hex, digits, around)
         case {"repeat": part, "times": times, **rest}:
             refuse_keys(rest, ("repeat", "times"))
             return _repeated(
-                _below("repeat", read_bytes, part, around), _below("times", read_whole, times, around)
+                below("repeat", read_bytes, part, around), below("times", read_whole, times, around)
             )
         case {"random": length, **rest}:
             refuse_keys(rest, ("random", "seed"))
-            seed = _below("seed", read_whole, rest.get("seed", "0"), around)
-            return _random(_below("random", read_whole, length, around), seed)
+            seed = below("seed", read_whole, rest.get("seed", "0"), around)
+            return _random(below("random", read_whole, length, around), seed)
         case {"file": path, **rest}:
             refuse_keys(rest, ("file",))
-            return _below("file", lambda value, around: around.file(read_text(value, around)), path, around)
+            return below("file", lambda value, around: around.file(read_text(value, around)), path, around)
         case {"join": parts, **rest}:
             refuse_keys(rest, ("join",))
-            return _below("join", _joined, parts, around)
+            return below("join", _joined, parts, around)
         case {"repeat": _}:
             raise Misplaced("repeat needs a key 'times'")
         case dict():
@@ -172,15 +174,19 @@ def read_bytes(value: Any, around: Surroundings) -> bytes:
     refuse(value, "a text, or one of {hex}, {repeat, times}, {random, seed}, {file}, {join},")
 
 
-def _below(key: str | int, reader: Reader, value: Any, around: Surroundings) -> Any:
-    """Read a value that stands under a key of a map; a mistake in it gets the key as its place."""
+def below(key: str | int, reader: Reader, value: Any, around: Surroundings) -> Any:
+    """Read a value that stands under a key of a map; a mistake in it gets the key as its place.
+
+    What has a name that is not known yet stays as it is.
+    """
+    if isinstance(value, Unfilled):
+        return value
     try:
         return reader(value, around)
     except Misplaced as wrong:
         raise MisplacedAt.below(key, wrong) from None
 
 
-below = _below
 
 
 def _hex(value: Any, around: Surroundings) -> bytes:
@@ -217,7 +223,7 @@ def _joined(value: Any, around: Surroundings) -> bytes:
         refuse(value, "a list of bytes")
     parts: list[bytes] = []
     for number, part in enumerate(value):
-        parts.append(_below(number, read_bytes, part, around))
+        parts.append(below(number, read_bytes, part, around))
         _sized(sum(map(len, parts)))
     return b"".join(parts)
 

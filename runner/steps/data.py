@@ -25,6 +25,7 @@ from runner.expected import (
 )
 from runner.errors import Misplaced
 from runner.model import Reads, Surroundings
+from runner.names import holds_unfilled
 from runner.scope import Scope
 from runner.steps.base import ThingKind
 from runner.steps.sockets import SocketAddress, SocketStep
@@ -133,7 +134,7 @@ def read_buffers(value: Any, around: Surroundings) -> Any:
 
 def read_ancillary(value: Any, around: Surroundings) -> tuple[Any, ...]:
     """Control messages: `{level: SOL_SOCKET, type: SCM_RIGHTS, data: ..}`, or `fds: [$n]` for descriptors."""
-    return list_of(_message)(value, around)
+    return () if holds_unfilled(value) else list_of(_message)(value, around)
 
 
 def _message(value: Any, around: Surroundings) -> tuple[Any, Any, Any]:

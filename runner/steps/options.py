@@ -23,7 +23,7 @@ from runner.expected import (
     same_bytes,
 )
 from runner.model import MisplacedAt, Reads, Surroundings
-from runner.names import Unfilled
+from runner.names import Unfilled, holds_unfilled
 from runner.numbers import read_number
 from runner.scope import Scope
 from runner.steps.base import MethodStep, ThingKind, check
@@ -114,7 +114,7 @@ class Setsockopt(OptionStep):
     def wrong(self) -> Iterator[MisplacedAt]:
         """A value that its option does not take."""
         yield from super().wrong()
-        if isinstance(self.option, Unfilled) or _holds_unfilled(self.value):
+        if isinstance(self.option, Unfilled) or holds_unfilled(self.value):
             return
         try:
             self._read(Surroundings(lenient=self.raises is not None))
@@ -143,18 +143,6 @@ class Setsockopt(OptionStep):
         return (*self.both(), value)
 
 
-def _holds_unfilled(value: Any) -> bool:
-    match value:
-        case Unfilled():
-            return True
-        case dict():
-            return any(map(_holds_unfilled, value.values()))
-        case list():
-            return any(map(_holds_unfilled, value))
-        case _:
-            return False
-
-
 class Getsockopt(OptionStep):
     """Read a socket option (getsockopt(2)).
 
@@ -177,7 +165,7 @@ class Getsockopt(OptionStep):
     def wrong(self) -> Iterator[MisplacedAt]:
         """An expectation that does not fit the option."""
         yield from super().wrong()
-        if self.gives is None or isinstance(self.option, Unfilled) or _holds_unfilled(self.gives):
+        if self.gives is None or isinstance(self.option, Unfilled) or holds_unfilled(self.gives):
             return
         try:
             self._expected()

@@ -23,6 +23,7 @@ from runner.expected import (
     shown,
 )
 from runner.model import Reads, Surroundings
+from runner.names import Unfilled
 from runner.scope import Scope
 from runner.steps import addresses
 from runner.steps.base import FunctionStep, MethodStep, ThingKind
@@ -62,7 +63,7 @@ def _part(value: Any, around: Surroundings) -> Any:
             and (value.isdigit() or value.lower().startswith("0x"))
             else value
         )
-    if isinstance(value, int | bytes):
+    if isinstance(value, int | bytes | Unfilled):
         return value
     refuse(value, "a text or a number")
 
