@@ -58,7 +58,7 @@ def show(found: Iterable[Ability], paper: Paper) -> None:
     for one in found:
         mark = paper.marks.passed if one.there else paper.marks.failed if one.needed else "-"
         style: Style = "good" if one.there else "bad" if one.needed else "waits"
-        lines = text.lines(one.said)
+        lines = [text.shortened(line, paper.width - 18) for line in text.lines(one.said)]
         paper.line(f"{paper.styled(f'{mark:<2}', style)}{one.name:<15} {lines[0]}")
         for line in (*lines[1:], *(text.lines(one.remedy) if one.remedy and not one.there else ())):
             paper.line(f"{'':<17} {line}")

@@ -28,11 +28,17 @@ def listing(kind: str | None, name: str | None) -> Iterator[str]:
     if name is None:
         width = max(map(len, found), default=0)
         for one, text in found.items():
-            yield f"{one:<{width}}  {text.partition(chr(10))[0]}"
+            yield f"{one:<{width}}  {_first_sentence(text)}"
         return
-    yield f"{name}"
+    text = _choose(found, name, kind.removesuffix("s"))
+    yield name
     yield ""
-    yield from _choose(found, name, kind.removesuffix("s")).splitlines()
+    yield from text.splitlines()
+
+
+def _first_sentence(text: str) -> str:
+    paragraph = " ".join(text.partition("\n\n")[0].split())
+    return paragraph if ". " not in paragraph else paragraph.partition(". ")[0] + "."
 
 
 def _choose(table: Mapping[str, Chosen], name: str, noun: str) -> Chosen:

@@ -45,13 +45,16 @@ class _Said:
 
     def fitted(self, room: int) -> str:
         """The text in so many cells; arguments are given up before what the call came to."""
-        if width(self.whole) <= room or not self.outcome:
-            return shortened(self.whole, room)
-        name = self.call.partition("(")[0]
-        for call in (f"{name}()", name.rpartition(".")[2]):
-            if width(call) + 1 + width(self.outcome) <= room:
-                return f"{call} {self.outcome}"
-        return shortened(f"{name.rpartition('.')[2]} {self.outcome}", room)
+        name, bracket, arguments = self.call.partition("(")
+        short = name.rpartition(".")[2]
+        calls = [self.call, f"{short}{bracket}{arguments}"]
+        if self.outcome:
+            calls += [f"{name}()", short]
+        for call in calls:
+            said = f"{call} {self.outcome}".rstrip()
+            if width(said) <= room:
+                return said
+        return shortened(f"{calls[-1]} {self.outcome}", room)
 
 
 @dataclass

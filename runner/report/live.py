@@ -38,8 +38,8 @@ class Live:
         host = padded(printable(record.host or ""), self._host_width)
         head = f"{record.number:>4}  "
         room = self._paper.width - len(head) - self._host_width - len("  ") - width(mark) - len("  ")
-        text, told = printable(record.text), self._told(record, calls, room // 2)
-        column = min(STEPS_WIDE, room // 2)  # where outcomes begin, unless a longer text leaves them room
+        text, told = printable(record.text), self._told(record, calls, room * 2 // 5)
+        column = min(STEPS_WIDE, room * 3 // 5)  # where outcomes begin, unless a longer text leaves them room
         text = (
             padded(text, column)
             if width(text) <= column

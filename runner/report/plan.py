@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from runner.report.paper import Paper
 from runner.report.terminal import title
 from runner.report.text import padded, printable, shortened
 from runner.scenario import Place, Scenario
+
+_COMMENT = re.compile(r"\s+#\s.*$")
 
 PLACE_WIDE = 22
 """The cells of `file:line`."""
@@ -31,12 +34,12 @@ def show_plan(scenario: Scenario, paper: Paper) -> None:
             paper.line(paper.styled(name, "title"))
         for number, step in enumerate(placed, 1):
             waits = "  (stays blocked)" if step.blocks != "no" else ""
-            paper.line(_row(number, step.place, texts, paper) + paper.styled(waits, "waits"))
+            paper.line(_row(number, step.place, texts, paper, len(waits)) + paper.styled(waits, "waits"))
     if scenario.expect:
         paper.line()
         paper.line(paper.styled("expect", "title"))
     for number, check in enumerate(scenario.expect, 1):
-        paper.line(_row(number, check.place, texts, paper))
+        paper.line(_row(number, check.place, texts, paper, said=f"{check.kind:<8} "))
 
 
 def _hosts(topology: Topology, paper: Paper) -> Iterator[str]:
@@ -52,10 +55,14 @@ def _texts(scenario: Scenario) -> dict[str, list[str]]:
     return {Path(path).name: text.splitlines() for path, text in files.items()}
 
 
-def _row(number: int, place: Place, texts: dict[str, list[str]], paper: Paper) -> str:
-    """A step or an expectation as its file has it."""
+def _row(
+    number: int, place: Place, texts: dict[str, list[str]], paper: Paper, taken: int = 0, said: str = ""
+) -> str:
+    """A step or an expectation as its file has it, after `said`; `taken` cells are left free at the end."""
     lines = texts.get(Path(place.path).name, [])
     source = lines[place.line - 1].strip().removeprefix("- ") if 0 < place.line <= len(lines) else ""
+    source = said + _COMMENT.sub("", source)
     where = f"{Path(place.path).name}:{place.line}"
     place_text = paper.styled(padded(printable(where), PLACE_WIDE), "quiet")
-    return f"{number:>4}  {place_text}  {shortened(printable(source), paper.width - 8 - PLACE_WIDE)}"
+    room = paper.width - 8 - PLACE_WIDE - taken
+    return f"{number:>4}  {place_text}  {shortened(printable(source), room)}"
