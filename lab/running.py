@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import syscalls
+from lab import owner, syscalls
 from lab.engines.zygote import KEPT_CAPABILITIES
 from lab.errors import LabError
 
@@ -32,26 +32,19 @@ _NAMESPACES = (
 
 @dataclass(frozen=True)
 class Note:
-    """A lab that is up: its name, the runner that holds it, and the process id of each host's first process.
-
-    `started` is the runner's start time in clock ticks since boot (field 22 of proc_pid_stat(5)): with
-    `boot`, the kernel's id of this boot, it tells the runner from a later process with the same id.
-    """
+    """A lab that is up: its name, the runner that holds it (see `lab.owner`), and each host's first process."""
 
     lab: str
-    runner: int
-    started: int
-    boot: str
+    owner: str
     hosts: Mapping[str, int]
 
 
 def note(lab_name: str, hosts: Mapping[str, int]) -> Path:
     """Say that this process keeps a lab; returns the file, for `forget`. Raises LabError."""
-    pid = os.getpid()
-    one = Note(lab_name, pid, _start_time(pid) or 0, _boot(), dict(hosts))
+    one = Note(lab_name, owner.this_process(), dict(hosts))
     folder = _open_folder(create=True)
     assert folder is not None
-    path, number = f"{pid}.json", 1
+    path, number = f"{os.getpid()}.json", 1
     try:
         while True:
             try:
@@ -60,7 +53,7 @@ def note(lab_name: str, hosts: Mapping[str, int]) -> Path:
                 )
                 break
             except FileExistsError:
-                path, number = f"{pid}-{number}.json", number + 1
+                path, number = f"{os.getpid()}-{number}.json", number + 1
         with os.fdopen(file, "w", encoding="utf-8") as text:
             json.dump(asdict(one), text)
     finally:
@@ -74,20 +67,17 @@ def forget(path: Path) -> None:
 
 
 def running() -> list[Note]:
-    """All labs that are up and were noted by this user, oldest first."""
-    found = [one for _, one in _notes() if one is not None and _is_alive(one)]
-    return sorted(found, key=lambda one: one.started)
+    """All labs that are up and were noted by this user."""
+    return [one for _, one in _notes() if one is not None and not owner.is_gone(one.owner)]
 
 
 def clean() -> list[str]:
     """Remove notes of runners that are gone; returns a line for each. Their labs went with them."""
     removed = []
     for path, one in _notes():
-        if one is None or not _is_alive(one):
+        if one is None or owner.is_gone(one.owner):
             path.unlink(missing_ok=True)
-            about = (
-                f"lab {one.lab} of process {one.runner}, which is gone" if one else "nothing that can be read"
-            )
+            about = f"lab {one.lab}, whose runner is gone" if one else "nothing that can be read"
             removed.append(f"note {path}: {about}")
     return removed
 
@@ -205,23 +195,3 @@ def _read(folder: int, name: str) -> Note | None:
             return Note(**json.load(text))
     except (OSError, ValueError, TypeError):
         return None
-
-
-def _is_alive(one: Note) -> bool:
-    return one.boot == _boot() and one.started == _start_time(one.runner)
-
-
-def _start_time(pid: int) -> int | None:
-    """Field 22 of proc_pid_stat(5), counted after the name, which may hold anything; None for no process."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in (b"Z", b"X") else int(fields[19])
-
-
-def _boot() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""

@@ -27,6 +27,8 @@ ALL_GROUPS, OWN_GROUP = "0 2147483647", "0 0"
 """ping_group_range: in a user namespace of one id any other range is EINVAL."""
 REAP_S = 2.0
 """How long the end of a host may take after its agent's socket was seen to end."""
+STOP_S = 2.0
+"""How long threads may take to stop; one in an uninterruptible call of the kernel has stopped as far as tests see."""
 MANY_DESCRIPTORS = 1 << 20
 
 
@@ -161,14 +163,15 @@ class FirstProcess:
     def _pause(self, host: str) -> str:
         """Stop every process of the host, its agent first, so that nothing can start another meanwhile."""
         stopped = self._stopped.setdefault(host, [])
-        for _ in range(100):
-            fresh = [pid for pid in self._processes(host) if pid not in stopped]
-            if not fresh:
-                break
+        while fresh := [pid for pid in self._processes(host) if pid not in stopped]:
             for pid in fresh:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGSTOP)
                 stopped.append(pid)
+        # The signal is only sent so far: each thread stops when it next comes by the kernel's signal handling.
+        deadline = time.monotonic() + STOP_S
+        while not all(map(_is_stopped, stopped)) and time.monotonic() < deadline:
+            time.sleep(0.0005)
         return ""
 
     def _resume(self, host: str) -> str:
@@ -194,7 +197,7 @@ class FirstProcess:
         for entry in os.listdir("/proc"):
             if entry.isdigit():
                 with contextlib.suppress(OSError):
-                    if os.readlink(f"/proc/{entry}/ns/pid") == own and not _is_stopped(entry):
+                    if os.readlink(f"/proc/{entry}/ns/pid") == own and not _is_stopped(int(entry)):
                         found.append(int(entry))
         return sorted(found)
 
@@ -207,10 +210,16 @@ class FirstProcess:
                 self._ended[pid] = _ending(os.waitstatus_to_exitcode(status))
 
 
-def _is_stopped(pid: str) -> bool:
-    """proc_pid_stat(5): `T` by a signal; a zombie has nothing to stop."""
-    with open(f"/proc/{pid}/stat", "rb") as file:
-        return file.read().rpartition(b") ")[2][:1] in (b"T", b"Z", b"X")
+def _is_stopped(pid: int) -> bool:
+    """Whether all threads are stopped by a signal (`T` in proc_pid_stat(5)), or have ended."""
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/stat", "rb") as file:
+                if file.read().rpartition(b") ")[2][:1] not in (b"T", b"Z", b"X"):
+                    return False
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return True
 
 
 def _ending(code: int) -> str:
