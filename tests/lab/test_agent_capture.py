@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,8 +62,18 @@ def fetch(host: Host) -> tuple[list[Frame], dict[str, Any]]:
     names = {int(index): name for index, name in value["interfaces"].items()}
     frames: list[Frame] = []
     for block in value["blocks"]:
-        frames += capture.frames_of(base64.b64decode(block), "client", names)
+        records = base64.b64decode(block)
+        assert ends_with_a_last_record(records)
+        frames += capture.frames_of(records, "client", names)
     return frames, value
+
+
+def ends_with_a_last_record(records: bytes) -> bool:
+    """Whether tp_next_offset leads through the block to a record that says it is the last."""
+    offset = 0
+    while following := int.from_bytes(records[offset : offset + 4], sys.byteorder):
+        offset += following
+    return offset < len(records)
 
 
 def seen(frames: list[Frame], interface: str) -> list[int]:

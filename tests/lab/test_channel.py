@@ -7,6 +7,7 @@ import fcntl
 import resource
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,12 +75,14 @@ def test_a_reply_that_does_not_come_is_an_error_after_the_time(host: Host) -> No
 
 
 def test_messages_may_come_in_pieces(pair: tuple[Channel, socket.socket]) -> None:
+    """One piece has the end of a message and the beginning of the next."""
     channel, agent = pair
-    text = b'{"id":1,"value":"' + b"x" * 100_000 + b'"}\n{"id":2}\n'
+    text = b'{"id":1,"value":"' + b"x" * 100_000 + b'"}\n{"id":2,"value":"' + b"y" * 50_000 + b'"}\n'
+    got = []
     for place in range(0, len(text), 30_011):
         agent.sendall(text[place : place + 30_011])
-    assert len(channel.wait(1, 5)["value"]) == 100_000
-    assert channel.receive() == [{"id": 2}]
+        got += channel.receive()
+    assert [message["value"] for message in got] == ["x" * 100_000, "y" * 50_000]
 
 
 def test_what_is_not_the_protocol_is_an_error_that_shows_it(pair: tuple[Channel, socket.socket]) -> None:
@@ -122,8 +125,31 @@ def test_what_was_said_before_the_end_is_still_heard(pair: tuple[Channel, socket
         channel.receive()
 
 
-def test_large_requests_do_not_deadlock_against_large_replies(host: Host) -> None:
+def test_a_large_request_does_not_wait_for_an_agent_that_is_sending(
+    pair: tuple[Channel, socket.socket],
+) -> None:
     """Both directions are full at once: a channel that only sends would wait for an agent that only sends."""
+    channel, agent = pair
+    reply = b'{"id":1,"value":"' + b"x" * (4 << 20) + b'"}\n'
+    heard: list[int] = []
+
+    def talk() -> None:
+        agent.sendall(reply)
+        while sum(heard) < 4 << 20:
+            heard.append(len(agent.recv(1 << 20)))
+
+    talking = threading.Thread(target=talk, daemon=True)
+    posting = threading.Thread(target=channel.post, args=({"do": "x" * (4 << 20)},), daemon=True)
+    talking.start()
+    time.sleep(0.05)
+    posting.start()
+    posting.join(10)
+    assert not posting.is_alive()
+    assert len(channel.wait(1, 5)["value"]) == 4 << 20
+    talking.join(5)
+
+
+def test_large_requests_and_replies_pass_each_other(host: Host) -> None:
     text = "x" * (8 << 20)
     asked = [
         host.channel.post({"do": "call", "function": "bytes", "arguments": [{"bytes": text}]})
