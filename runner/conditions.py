@@ -8,26 +8,22 @@ there are is `runner.fields`' affair.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from runner import fields
 from runner.errors import Blind, Misplaced
 from runner.headers import ACK
-from runner.model import Surroundings
+from runner.operands import ADDRESSES, ORDERS, Operand, Operator, looks_like_address, read_operand, whole
 from runner.packets import Transmission
 from runner.quoting import QUOTED, quoted, unquoted
-from runner.values import read_duration
 from runner.wire import canonical
-from runner.words import NUMBERS
 
-Operator = Literal["", "=", "!=", "<", "<=", ">", ">=", "has"]
-Operand = int | str | bytes | frozenset[str] | None
 Owner = Callable[[str], str]
 """Who owns an address: a host's name, or the address itself (`Evidence.owner`)."""
 
-DERIVED = {
+DERIVED: Mapping[str, str] = {
     "len": "bytes that the transport carries",
     "seq": "sequence number relative to the connection's first",
     "ack": "acknowledgement number relative to the connection's first",
@@ -40,14 +36,6 @@ _FIELD = re.compile(_NAME)
 _OPERATOR = re.compile(r"\s*(==|!=|<=|>=|=|<|>|has(?=\s|$))\s*")
 _VALUE = re.compile(QUOTED + r'|[^\s"?]+')
 _AND = re.compile(r"\s+and(?=\s|$)")
-_ADDRESSES = frozenset({
-    "Ether.src", "Ether.dst", "IP.src", "IP.dst", "IPv6.src", "IPv6.dst",
-    "ARP.psrc", "ARP.pdst", "ARP.hwsrc", "ARP.hwdst",
-})  # fmt: skip
-"""Fields that hold addresses: they are compared as such, and a host's name stands for all of its own."""
-_TEXTS = frozenset({*_ADDRESSES, "TCP.flags", "IP.flags", "TCP.options"})
-_NUMERIC_LAYERS = frozenset({"Ether", "IP", "IPv6", "ARP", "TCP", "UDP", "ICMP"})
-_ORDERS = ("<", "<=", ">", ">=")
 _LAYER_OF = {
     "ttl": "IP", "tos": "IP", "id": "IP", "frag": "IP", "src": "IP", "dst": "IP", "proto": "IP",
     "flags": "TCP", "sport": "TCP", "dport": "TCP", "window": "TCP", "type": "ICMP", "code": "ICMP",
@@ -80,8 +68,8 @@ class Condition:
     @property
     def host(self) -> str | None:
         """The operand where it must be the name of a host: in a field of addresses, and no address itself."""
-        operand = self.operand if self.field in _ADDRESSES else None
-        return operand if isinstance(operand, str) and not _looks_like_address(operand) else None
+        operand = self.operand if self.field in ADDRESSES else None
+        return operand if isinstance(operand, str) and not looks_like_address(operand) else None
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -178,93 +166,16 @@ def _with_layer(name: str) -> str:
 
 
 def _operand(text: str, value: re.Match[str], field: str, operator: Operator) -> Operand:
-    """What a value means for that field."""
+    """What a value means for that field, with the place of what is wrong about it."""
     written, position = value.group(), value.start()
-
-    def wrong(message: str, suggestion: str = "") -> Misplaced:
-        return _misplaced(text, position, len(written), message, suggestion)
-
-    plain = written
-    if written.startswith('"'):
-        data = _unquoted(text, position, written)
-        try:
-            plain = data.decode()
-        except UnicodeDecodeError:
-            return data
-    if field == "after":
-        return _after(plain, operator, wrong)
-    if field.endswith(".chksum") and plain == "bad":
-        _check_bad_checksum(field, operator, wrong)
-        return None
-    if field == "TCP.flags":
-        return _flags(plain, operator, wrong)
-    if field in _TEXTS:
-        if operator in _ORDERS:
-            raise wrong(f"{field} is no number: it can be compared with = and != only")
-        return canonical(plain).lower() if field in _ADDRESSES and _looks_like_address(plain) else plain
-    if field in DERIVED or field.partition(".")[0] in _NUMERIC_LAYERS:
-        return _number(field, plain, wrong)
-    return plain
-
-
-def _unquoted(text: str, position: int, written: str) -> bytes:
     try:
-        return unquoted(written)
+        plain: str | bytes = unquoted(written) if written.startswith('"') else written
     except Misplaced as error:
         raise _misplaced(text, position + error.column, error.length, error.message) from None
-
-
-_Wrong = Callable[..., Misplaced]
-
-
-def _after(plain: str, operator: Operator, wrong: _Wrong) -> int:
-    if operator == "has":
-        raise wrong("a time has nothing inside: compare it with = != < <= > >=")
     try:
-        return read_duration(plain, Surroundings())
+        return read_operand(field, operator, plain)
     except Misplaced as error:
-        raise wrong(error.message) from None
-
-
-def _check_bad_checksum(field: str, operator: Operator, wrong: _Wrong) -> None:
-    layer = field.removesuffix(".chksum")
-    if layer not in fields.layers_with_checksums():
-        raise wrong(f"whether a checksum is right is known for {', '.join(fields.layers_with_checksums())}")
-    if operator not in ("=", "!="):
-        raise wrong("a checksum is bad or it is not: = and != only")
-
-
-def _flags(plain: str, operator: Operator, wrong: _Wrong) -> frozenset[str]:
-    if operator in _ORDERS:
-        raise wrong("flags are a set of letters: compare them with =, != or has")
-    number = _whole(plain)
-    if number is not None:
-        return frozenset(fields.flag_letters(number))
-    strange = set(plain.upper()) - set(fields.FLAG_LETTERS)
-    if strange or plain != plain.upper():
-        names = [one[:1] for one in plain.upper().replace("[", "").replace("]", "").split(",")]
-        meant = "".join(dict.fromkeys(names)) if "," in plain else plain.upper() if not strange else ""
-        raise wrong("TCP flags are written as letters: F S R P A U E C N", meant)
-    return frozenset(plain)
-
-
-def _number(field: str, plain: str, wrong: _Wrong) -> int:
-    names = NUMBERS.get(field, {})
-    number = names.get(plain, _whole(plain))
-    if number is None:
-        also = f" or one of {', '.join(names)}" if names else ""
-        raise wrong(f"{field} is a number{also} (decimal, or hexadecimal with 0x); {plain!r} is none")
-    return number
-
-
-def _whole(text: str) -> int | None:
-    if re.fullmatch(r"0[xX][0-9A-Fa-f]+", text):
-        return int(text, 16)
-    return int(text) if re.fullmatch(r"-?[0-9]{1,20}", text) else None
-
-
-def _looks_like_address(text: str) -> bool:
-    return ":" in text or re.fullmatch(r"[0-9.]+", text) is not None
+        raise _misplaced(text, position, len(written), error.message, error.suggestion) from None
 
 
 # --- holding --------------------------------------------------------------------------------------
@@ -305,7 +216,7 @@ def shown(condition: Condition, seen: Transmission, owner: Owner, since_ns: int 
         return "no line before it" if field == "after" else f"no {field}"
     if field == "after":
         return f"after={_elapsed(int(value))}"
-    if field in _ADDRESSES and isinstance(value, str) and owner(value) != value:
+    if field in ADDRESSES and isinstance(value, str) and owner(value) != value:
         return f"{field}={owner(value)} ({value})"
     text = quoted(value) if isinstance(value, bytes) else str(value)
     return f"{field}={text}"
@@ -375,21 +286,21 @@ def _compare_texts(condition: Condition, value: str, wanted: str, owner: Owner) 
         return wanted in value
     _refuse_order(condition)
     same = value == wanted
-    if not same and condition.field in _ADDRESSES:
+    if not same and condition.field in ADDRESSES:
         same = canonical(value) == wanted or owner(value) == wanted
     return same == (condition.operator == "=")
 
 
 def _as_number(condition: Condition) -> int:
     wanted = condition.operand
-    number = wanted if isinstance(wanted, int) else _whole(wanted) if isinstance(wanted, str) else None
+    number = wanted if isinstance(wanted, int) else whole(wanted) if isinstance(wanted, str) else None
     if number is None:
         raise Blind(f"{condition.field} holds a number: it cannot be compared with {condition.text}")
     return number
 
 
 def _refuse_order(condition: Condition) -> None:
-    if condition.operator in _ORDERS:
+    if condition.operator in ORDERS:
         raise Blind(f"{condition.field} holds no number: it cannot be compared with {condition.operator}")
 
 
