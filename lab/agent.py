@@ -1424,7 +1424,10 @@ class Agent:
     def _next_line(self) -> bytes:
         """The next line of input; at its end the main thread ends the process."""
         while not self._lines:
-            data = os.read(self._reader, 1 << 20 if self._pieces else 1 << 16)
+            try:
+                data = os.read(self._reader, 1 << 20 if self._pieces else 1 << 16)
+            except OSError:  # a reset: the runner is gone and has left replies unread
+                data = b""
             if not data:
                 self._chores.add(self._end)
                 threading.Event().wait()

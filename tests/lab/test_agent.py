@@ -5,9 +5,11 @@ What it captures is in test_agent_capture.py.
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import select
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lab import agent
-from tests.agents import Host, agent_in, in_a_namespace, namespace_agent
+from tests.agents import SOURCE, Host, agent_in, in_a_namespace, namespace_agent
 
 LOOPBACK = ["127.0.0.1", 0]
 as_root = pytest.mark.skipif(
@@ -646,6 +648,31 @@ def test_the_agent_ends_at_once_with_calls_still_blocked(tmp_path: Path) -> None
         host.channel.close()
         assert host.process.wait(2) == 0
         assert time.monotonic() - began < 0.5
+
+
+def test_the_agent_ends_when_its_replies_are_left_unread(tmp_path: Path) -> None:
+    """The kernel tells that to the other end of a socket as a reset, not as an end."""
+    with agent_in(tmp_path) as host:
+        host.channel.post({"do": "call", "function": "htons", "arguments": [1]})
+        time.sleep(0.05)
+        host.channel.close()
+        assert host.process.wait(3) == 0
+
+
+def test_the_agent_needs_no_newer_python_and_nothing_but_its_library() -> None:
+    tree = ast.parse(SOURCE, feature_version=(3, 9))
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert imported <= set(sys.stdlib_module_names) | {"__future__"}
 
 
 def test_the_protocol_is_out_of_reach_of_programs_and_prints(host: Host) -> None:
