@@ -50,8 +50,8 @@ class Live:
             f"{paper.styled(head, 'quiet')}{paper.styled(host, 'host')}  {text} "
             f"{paper.styled(mark, style)} {paper.styled(told, 'quiet' if style == 'good' else style)}"
         )
-        if record.reason and record.status in ("failed", "broken"):
-            self._reason(record)
+        if record.reason:
+            self._reason(record, "quiet" if record.status == "skipped" else "bad")
 
     def note(self, text: str) -> None:
         """Something else that a reader wants to know."""
@@ -76,15 +76,15 @@ class Live:
         if record.status == "pending":
             return "blocked: asleep in the kernel"
         if record.status == "skipped":
-            return shortened(f"not done: {printable(record.reason)}", room)
+            return "not done"
         if record.status in ("failed", "broken"):
             return shortened(f"{printable(Path(record.path).name)}:{record.line}", room)
         return told(calls[-1], self._owner, room) if calls else ""
 
-    def _reason(self, record: StepRecord) -> None:
+    def _reason(self, record: StepRecord, style: Style) -> None:
         indent = " " * 6
         for line in record.reason.split("\n"):
-            self._paper.line(self._paper.styled(f"{indent}{printable(line)}", "bad"))
+            self._paper.line(self._paper.styled(f"{indent}{printable(line)}", style))
 
 
 def told(call: CallRecord, owner: wording.Owner, room: int) -> str:

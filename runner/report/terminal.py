@@ -24,6 +24,8 @@ from runner.verdict import Finding, Verdict
 
 MOMENTS = 120
 """A longer ladder is folded; `runner show RUN --all` has the whole."""
+FINDING_INDENT = 30
+"""The cells before the summary of a finding: mark, check, place."""
 
 _WORDS: dict[Ended, tuple[str, Style]] = {
     "pass": ("PASSED", "good"),
@@ -142,10 +144,12 @@ def findings(found: Sequence[Finding], paper: Paper) -> None:
     for one in found:
         mark, style = mark_of(one.verdict, paper)
         place = f"{printable(Path(one.path).name)}:{one.line}" if one.path else ""
-        summary = text.lines(one.summary)
+        summary = text.wrapped(one.summary, paper.width - FINDING_INDENT)
         head = f"{paper.styled(mark, style)} {one.check:<8} {paper.styled(f'{place:<18}', 'quiet')} "
         paper.line(head + paper.styled(summary[0], "plain" if style == "good" else style))
-        for line in (*summary[1:], *(text.lines(one.detail) if one.detail and one.verdict != "pass" else ())):
+        for line in summary[1:]:
+            paper.line(" " * FINDING_INDENT + paper.styled(line, "plain" if style == "good" else style))
+        for line in text.lines(one.detail) if one.detail and one.verdict != "pass" else ():
             paper.line(f"    {line}")
 
 

@@ -75,6 +75,13 @@ def padded(text: str, limit: int) -> str:
     return cut + " " * (limit - width(cut))
 
 
+def wrapped(text: str, limit: int) -> list[str]:
+    """A text for people as printable lines of at most `limit` characters, at least one."""
+    import textwrap
+
+    return [part for line in lines(text) for part in textwrap.wrap(line, max(20, limit)) or [""]]
+
+
 def duration(ns: int) -> str:
     """A duration for people: `85 us`, `3.2 ms`, `1.50 s`."""
     if ns < 1_000_000:

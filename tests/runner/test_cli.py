@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import engine as engines
 from lab.errors import EngineMissing, LabError
 from runner import cli
 from runner.errors import Mistake, ScenarioError, UsageError
@@ -172,3 +173,94 @@ def test_terminate_ends_a_run_as_ctrl_c_does() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         signal.pause()
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.fixture
+def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    """The folder of runs after the starter was played on the namespaces engine."""
+    problem = engines.find("netns").ready()
+    if problem is not None:
+        pytest.skip(f"no namespaces here: {problem}")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["init", "first"]) == 0
+    assert cli.main(["run", "first.yaml", "--engine", "netns"]) == 0, capsys.readouterr()
+    capsys.readouterr()
+    return tmp_path / "runs"
+
+
+def test_a_run_is_shown_and_judged_again(played: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["judge"]) == 0
+    assert "first.yaml:" in capsys.readouterr().out
+    assert cli.main(["show"]) == 0
+    written = capsys.readouterr().out
+    assert "accept listener as conn" in written and "SYN,ACK" in written and "PASSED" in written
+
+
+def test_a_run_whose_history_was_changed_is_judged_anew(
+    played: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder,) = played.iterdir()
+    history = folder / "history.jsonl"
+    history.write_text(history.read_text().replace('"status": "passed"', '"status": "failed"'))
+    assert cli.main(["judge", str(folder)]) == 1
+    assert "FAILED" in capsys.readouterr().out
+
+
+def test_a_scenario_that_fails_is_1(played: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = played.parent / "wrong.yaml"
+    path.write_text(
+        (played.parent / "first.yaml").read_text().replace("gives: time to learn", "gives: lunch")
+    )
+    assert cli.main(["run", str(path), "--engine", "netns"]) == 1
+    written = capsys.readouterr().out
+    assert "lunch" in written and "time to learn" in written and "wrong.yaml:16" in written
+
+
+def test_a_wrong_scenario_is_2_and_says_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text("name: x\nhosts: [a]\nsteps:\n  - a: {sockt: s}\n  - a: {bind: t, to: ':1'}\n")
+    assert cli.main(["run", str(path)]) == 2
+    told = capsys.readouterr().err
+    assert "wrong.yaml:4:" in told and "'socket'" in told and "wrong.yaml:5:" in told
+
+
+def test_what_is_not_there_is_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (
+        ["run", "nowhere.yaml"],
+        ["show", "nowhere"],
+        ["judge", str(tmp_path)],
+        ["validate", "nowhere"],
+    ):
+        assert cli.main(words) == 2
+        assert capsys.readouterr().err.strip()
+
+
+def test_list_shows_the_registries(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["list"]) == 0
+    assert "connect" in capsys.readouterr().out
+    assert cli.main(["list", "steps"]) == 0
+    assert "connect(2)" in capsys.readouterr().out
+    assert cli.main(["list", "checks", "packets"]) == 0
+    assert "ladder" in capsys.readouterr().out
+    assert cli.main(["list", "steps", "conect"]) == 2
+    assert "did you mean 'connect'" in capsys.readouterr().err
+
+
+def test_shell_runs_a_command_in_a_host_of_a_kept_lab(played: Path) -> None:
+    words = [sys.executable, "-m", "runner", "run", "first.yaml", "--engine", "netns", "--keep"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": str(played.parent)}
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=played.parent, env=environment
+    ) as process:
+        assert process.stdin and process.stdout
+        while "stays up" not in process.stdout.readline():
+            assert process.poll() is None
+        shell = [sys.executable, "-m", "runner", "shell", "server", "--", "hostname"]
+        done = subprocess.run(
+            shell, capture_output=True, text=True, env=environment, cwd=played.parent, timeout=20
+        )
+        assert (done.returncode, done.stdout) == (0, "server\n"), done.stderr
+        process.stdin.write("\n")
+        process.stdin.close()
+        assert "PASSED" in process.stdout.read()
+    assert process.returncode == 0
