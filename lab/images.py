@@ -154,19 +154,21 @@ def _bootstrap(base: str, label: str) -> None:
             list(_mmdebstrap()), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said
         ) as making:
             imported = subprocess.run(
-                ["docker", "import", "--change", f"LABEL {label}", "-", f"{base}:latest"],
+                ["docker", "import", "--change", f"LABEL {label}", "-"],
                 stdin=making.stdout,
                 capture_output=True,
                 text=True,
             )
+        image = imported.stdout.strip()
         if making.returncode != 0:
+            if image:
+                docker("image", "rm", image, check=False)  # half an image
             said.seek(0)
-            docker("image", "rm", base, check=False)  # half an image
-            raise LabError(
-                f"mmdebstrap: {last_line(said.read())}", "Is a Debian mirror within reach? See apt's sources."
-            )
+            problem = f"mmdebstrap: {last_line(said.read())}"
+            raise LabError(problem, "Is a Debian mirror within reach? See apt's sources.")
     if imported.returncode != 0:
         raise LabError(f"docker import: {last_line(imported.stderr)}")
+    docker("tag", image, base)  # only now: an older base stays until there is a new one
 
 
 def _mmdebstrap() -> Iterator[str]:

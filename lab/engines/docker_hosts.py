@@ -152,17 +152,29 @@ class _Making:
 
 
 def _lacking(host: Host, sysctls: Mapping[str, str], error: LabError) -> str:
-    """The optional sysctl that an error speaks of; raises Unsupported for any other, else the error."""
+    """The sysctl to go on without that an error speaks of: an optional one, or one that only we want.
+
+    Raises Unsupported for one that the host needs and cannot have, LabError for a value that the kernel refuses,
+    and the error itself where it speaks of none.
+    """
     said = error.what.replace("/", ".")
     for key in sorted(sysctls, key=len, reverse=True):
-        if re.search(rf"(?<![\w.]){re.escape(key)}(?!\w)|sys\.{re.escape(key)}(?!\w)", said):
-            if f"{key}?" in host.sysctls:
-                return key
-            raise Unsupported(
-                f"the sysctl {key} cannot be set for host {host.name}: this kernel lacks it, refuses the "
-                f"value, or has it for the whole machine only"
+        if not re.search(rf"(?<![\w.]){re.escape(key)}(?!\w)|sys\.{re.escape(key)}(?!\w)", said):
+            continue
+        if "invalid argument" in said:
+            raise LabError(
+                f"host {host.name}: the kernel refuses {sysctls[key]!r} for the sysctl {key}"
             ) from None
+        if key not in host.sysctls:
+            return key
+        raise Unsupported(f"host {host.name} cannot have the sysctl {key}: {_reason(said)}") from None
     raise error
+
+
+def _reason(said: str) -> str:
+    if "permission denied" in said or "not in a separate" in said or "not allowed" in said:
+        return "it is the machine's, not a host's"
+    return "this kernel lacks it"
 
 
 def archive(files: Mapping[str, bytes]) -> bytes:

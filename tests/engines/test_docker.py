@@ -1,0 +1,418 @@
+"""The docker engine on real containers: what the contract suite, which all engines share, does not ask."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import docker_socket
+from lab.agent import decode
+from lab.channel import Channel
+from lab.container import OWNER_LABEL
+from lab.engine import Kills, Lab, Pauses
+from lab.engines.docker import ENGINE, clean_docker, connected
+from lab.errors import EngineMissing, HostGone, LabError, Unsupported
+from lab.topology import Host, Network, Topology
+from tests.needing import need_docker
+
+pytestmark = pytest.mark.docker
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAIR = Topology((Host("a"), Host("b")), (Network("lab", ("a", "b")),))
+
+
+@pytest.fixture(autouse=True)
+def _docker() -> None:
+    need_docker()
+
+
+def ours() -> set[str]:
+    """Containers and networks that this process's engine made."""
+    me = f":{os.getpid()}:"
+    with connected() as client:
+        found = [
+            (one["Id"], one["Labels"]) for one in client.containers(all=True, filters={"label": OWNER_LABEL})
+        ]
+        found += [(one["Id"], one["Labels"]) for one in client.networks(filters={"label": OWNER_LABEL})]
+    return {identifier for identifier, labels in found if me in labels[OWNER_LABEL]}
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    need_docker()
+    with ENGINE.up(PAIR, logs=tmp_path_factory.mktemp("logs")) as lab:
+        yield lab
+
+
+def call(channel: Channel, function: str, *arguments: Any, **more: Any) -> Any:
+    """A call's value, or its error's errno."""
+    where = {"method": function} if "on" in more else {"function": function}
+    reply = channel.wait(channel.post({"do": "call", **where, "arguments": list(arguments), **more}), 20)
+    return (
+        reply["error"]["errno"] or reply["error"]["text"] if "error" in reply else decode(reply.get("value"))
+    )
+
+
+def run(channel: Channel, *argv: str) -> str:
+    """What a program says."""
+    name = uuid.uuid4().hex
+    channel.wait(channel.post({"do": "run", "argv": list(argv), "makes": name}), 10)
+    said = call(channel, "read", 1_000_000, on=name)
+    assert isinstance(said, bytes)
+    return said.decode()
+
+
+def stream_socket(channel: Channel, name: str, family: str = "AF_INET") -> None:
+    call(channel, "socket", {"constant": family}, {"constant": "SOCK_STREAM"}, makes=name)
+
+
+# What hosts are -------------------------------------------------------------------------------------
+
+
+def test_a_host_is_no_way_out(pair: Lab) -> None:
+    a = pair.agent("a")
+    assert "default" not in run(a, "ip", "route") + run(a, "ip", "-6", "route")
+    assert "224.0.0.0/4" in run(a, "ip", "route")
+    stream_socket(a, "out")
+    assert call(a, "connect", ["192.0.2.1", 80], on="out") == "ENETUNREACH"
+    network = pair.interfaces("a")[0].ip4[0].rpartition(".")[0]
+    machine = subprocess.run(["ip", "-4", "address"], capture_output=True, text=True, check=True).stdout
+    assert f" {network}." not in machine  # the machine has no address there
+
+
+def test_a_host_has_no_more_than_it_needs(pair: Lab) -> None:
+    status = run(pair.agent("a"), "cat", "/proc/self/status")
+    assert "CapBnd:\t00000000000035e3\n" in status  # the nine of lab.container
+    assert "NoNewPrivs:\t1" in status and "Seccomp:\t2" in status
+    assert run(pair.agent("a"), "sh", "-c", "touch /programs/x 2>/dev/null || echo refused") == "refused\n"
+
+
+def test_interfaces_are_what_the_host_has(pair: Lab) -> None:
+    for host in ("a", "b"):
+        (end,) = pair.interfaces(host)
+        told = run(pair.agent(host), "ip", "address", "show", "dev", end.name)
+        for text in (end.mac, f"mtu {end.mtu}", f"{end.ip4[0]}/{end.prefix4}", f"{end.ip6[0]}/{end.prefix6}"):
+            assert text in told
+        assert end.ip6[-1].startswith("fe80") and "tentative" not in told
+    assert pair.facts()["engine"] == "docker" and pair.facts()["docker"] and pair.facts()["kernel"]
+
+
+def test_first_packets_do_not_wait_for_address_detection(tmp_path: Path) -> None:
+    with ENGINE.up(PAIR, logs=tmp_path) as lab:
+        a, b = lab.agent("a"), lab.agent("b")
+        stream_socket(b, "l", "AF_INET6")
+        call(b, "bind", ["::", 8888], on="l")
+        call(b, "listen", 5, on="l")
+        stream_socket(a, "c", "AF_INET6")
+        began = time.monotonic()
+        assert call(a, "connect", [lab.interfaces("b")[0].ip6[0], 8888], on="c") is None
+        assert time.monotonic() - began < 0.5
+
+
+ROUTED = Topology(
+    (
+        Host("inner", sysctls={"net.ipv4.tcp_syn_retries": "2", "net.ipv4.no_such_thing?": "1"}),
+        Host("gate", router=True, addresses={"inside": ("10.201.7.1", "10.201.7.77")}),
+        Host("outer", files={"/etc/hello/text": b"hello"}, limits={"nofile": 333}),
+    ),
+    (Network("inside", ("inner", "gate"), mtu=1280), Network("outside", ("gate", "outer"))),
+    ROOT / "tests",
+)
+
+
+def test_routers_files_limits_and_all_that_a_host_may_ask_for(tmp_path: Path) -> None:
+    before = ours()
+    with ENGINE.up(ROUTED, logs=tmp_path) as lab:
+        inner, outer = lab.agent("inner"), lab.agent("outer")
+        assert [end.network for end in lab.interfaces("gate")] == ["inside", "outside"]
+        assert lab.interfaces("gate")[0].ip4 == ("10.201.7.1", "10.201.7.77")
+        assert [end.mtu for end in lab.interfaces("gate")] == [1280, 1500]
+        stream_socket(outer, "l", "AF_INET6")
+        call(outer, "bind", ["::", 8888], on="l")
+        call(outer, "listen", 5, on="l")
+        for family, address in (("AF_INET", "ip4"), ("AF_INET6", "ip6")):
+            stream_socket(inner, family, family)
+            there = getattr(lab.interfaces("outer")[0], address)[0]
+            assert call(inner, "connect", [there, 8888], on=family) is None
+            here = call(outer, "accept", on="l", makes=f"from {family}")[1][0]
+            assert here.removeprefix("::ffff:") == getattr(lab.interfaces("inner")[0], address)[0]
+        assert run(inner, "cat", "/proc/sys/net/ipv4/tcp_syn_retries") == "2\n"
+        assert run(inner, "cat", "/proc/sys/net/ipv4/ip_forward") == "0\n"
+        assert run(outer, "sh", "-c", "cat /etc/hello/text; ulimit -n") == "hello333\n"
+        assert "engines" in run(outer, "ls", "/programs")
+        assert lab.interfaces("gate")[0].ip4[0] in run(outer, "getent", "ahosts", "gate")
+    assert ours() == before
+
+
+# What cannot be had ---------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def empty_image() -> Iterator[str]:
+    """An image with nothing in it, made without any registry."""
+    name = f"socket-lab-test/{uuid.uuid4().hex[:8]}"
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as made:
+        made.addfile(tarfile.TarInfo("nothing"))
+    subprocess.run(["docker", "import", "-", name], input=tar.getvalue(), capture_output=True, check=True)
+    try:
+        yield name
+    finally:
+        subprocess.run(["docker", "image", "rm", "--force", name], capture_output=True, check=True)
+
+
+@pytest.mark.parametrize(
+    ("host", "kind", "said"),
+    [
+        (
+            Host("b", sysctls={"net.ipv4.no_such_thing": "1"}),
+            Unsupported,
+            r"net\.ipv4\.no_such_thing.*kernel lacks it",
+        ),
+        (Host("b", sysctls={"net.core.rmem_max": "1"}), Unsupported, r"net\.core\.rmem_max.*the machine's"),
+        (Host("b", sysctls={"net.ipv4.ip_forward": "abc"}), LabError, "refuses 'abc'"),
+        (
+            Host("b", image="socket-lab-test/none"),
+            LabError,
+            r"image socket-lab-test/none of host b is not on this machine",
+        ),
+        (Host("b", limits={"nonsense": 1}), LabError, r"host b.*nonsense|host b.*NONSENSE"),
+    ],
+)
+def test_what_cannot_be_had_is_said_and_nothing_stays(
+    host: Host, kind: type[LabError], said: str, tmp_path: Path
+) -> None:
+    topology = Topology((Host("a"), host), PAIR.networks)
+    before = ours()
+    with pytest.raises(LabError, match=said) as error, ENGINE.up(topology, logs=tmp_path):
+        pass
+    assert type(error.value) is kind
+    assert ours() == before
+
+
+def test_an_image_without_python_is_said(tmp_path: Path) -> None:
+    with empty_image() as image:
+        topology = Topology((Host("b", image=image),), (Network("lab", ("b",)),))
+        with (
+            pytest.raises(Unsupported, match=r"no python3.*apt-get install"),
+            ENGINE.up(topology, logs=tmp_path),
+        ):
+            pass
+
+
+def test_a_subnet_in_use_is_said(tmp_path: Path) -> None:
+    topology = Topology((Host("a"),), (Network("lab", ("a",), "10.202.9.0/24"),))
+    with ENGINE.up(topology, logs=tmp_path):
+        before = ours()
+        with (
+            pytest.raises(LabError, match=r"(?s)overlaps.*--engine netns"),
+            ENGINE.up(topology, logs=tmp_path),
+        ):
+            pass
+        assert ours() == before
+
+
+def test_no_engine_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+    assert isinstance(ENGINE.ready(), EngineMissing)
+    assert clean_docker() == []
+    with pytest.raises(EngineMissing, match="no Docker engine here"), ENGINE.up(PAIR, logs=tmp_path):
+        pass
+
+
+# Hosts that stop ------------------------------------------------------------------------------------
+
+
+def test_an_error_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
+    before = ours()
+    with pytest.raises(ZeroDivisionError), ENGINE.up(PAIR, logs=tmp_path):
+        assert len(ours() - before) == 3
+        raise ZeroDivisionError
+    assert ours() == before
+
+
+def test_a_kill_is_a_power_cut(tmp_path: Path) -> None:
+    with ENGINE.up(PAIR, logs=tmp_path) as lab:
+        assert isinstance(lab, Kills)
+        a, b = lab.agent("a"), lab.agent("b")
+        stream_socket(b, "l")
+        call(b, "bind", ["", 8888], on="l")
+        call(b, "listen", 5, on="l")
+        stream_socket(a, "c")
+        call(a, "connect", [lab.interfaces("b")[0].ip4[0], 8888], on="c")
+        call(b, "accept", on="l", makes="conn")
+        pending = a.post({"do": "call", "on": "c", "method": "recv", "arguments": [10]})
+        lab.kill("b")
+        with pytest.raises(HostGone, match="host b is gone: its container ended"):
+            b.ask(do="interfaces")
+        with pytest.raises(LabError, match="did not answer"):  # neither FIN nor RST came: it still waits
+            a.wait(pending, 0.5)
+
+
+def test_a_paused_host_answers_only_with_its_kernel(tmp_path: Path) -> None:
+    with ENGINE.up(PAIR, logs=tmp_path) as lab:
+        assert isinstance(lab, Pauses)
+        a, b = lab.agent("a"), lab.agent("b")
+        stream_socket(b, "l")
+        call(b, "bind", ["", 8888], on="l")
+        call(b, "listen", 5, on="l")
+        lab.pause("b")
+        stream_socket(a, "c")
+        assert call(a, "connect", [lab.interfaces("b")[0].ip4[0], 8888], on="c") is None
+        asked = b.post({"do": "call", "on": "l", "method": "accept", "arguments": [], "makes": "conn"})
+        with pytest.raises(LabError, match="did not answer"):
+            b.wait(asked, 0.3)
+        lab.resume("b")
+        assert "error" not in b.wait(asked, 5)
+        lab.pause("b")  # leaving takes paused hosts down too
+    assert not any(one for one in ours() if one in lab.containers.values())  # type: ignore[attr-defined]
+
+
+def test_a_container_that_is_killed_from_outside_is_named(tmp_path: Path) -> None:
+    with ENGINE.up(PAIR, logs=tmp_path) as lab:
+        with connected() as client:
+            client.kill(lab.containers["a"])  # type: ignore[attr-defined]
+        with pytest.raises(HostGone, match="host a is gone"):
+            lab.agent("a").ask(timeout_s=10, do="interfaces")
+        assert lab.agent("b").ask(do="interfaces")
+
+
+def test_what_a_host_says_on_stderr_is_kept(tmp_path: Path) -> None:
+    with ENGINE.up(PAIR, logs=tmp_path) as lab:
+        run(lab.agent("a"), "sh", "-c", "echo alas >&2")
+    assert (tmp_path / "a.stderr").read_text() == "alas\n"
+
+
+# Docker and the runner that stop --------------------------------------------------------------------
+
+
+class Relay:
+    """Passes bytes on to the real Docker engine, until it is cut: then Docker is gone, as far as anybody sees."""
+
+    def __init__(self, path: Path) -> None:
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen(50)
+        self._ends: dict[socket.socket, socket.socket] = {}
+        self._woken, self._wake = socket.socketpair()
+        self._cut = False
+        self._thread = threading.Thread(target=self._pass)
+        self._thread.start()
+
+    def _pass(self) -> None:
+        while not self._cut:
+            ready, _, _ = select.select([self._listener, self._woken, *self._ends], [], [])
+            for one in ready:
+                if one is self._listener:
+                    self._accept()
+                elif one in self._ends:
+                    self._move(one)
+
+    def _accept(self) -> None:
+        near, far = self._listener.accept()[0], socket.socket(socket.AF_UNIX)
+        far.connect(docker_socket.DEFAULT.removeprefix("unix://"))
+        self._ends |= {near: far, far: near}
+
+    def _move(self, one: socket.socket) -> None:
+        data = one.recv(1 << 16)
+        if data:
+            self._ends[one].sendall(data)
+            return
+        other = self._ends.pop(one)
+        self._ends.pop(other)
+        one.close()
+        other.close()
+
+    def cut(self) -> None:
+        self._cut = True
+        self._wake.send(b"x")
+        self._thread.join()
+        for one in (*self._ends, self._listener, self._woken, self._wake):
+            one.close()
+
+
+def test_docker_going_away_names_the_host_and_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay = Relay(tmp_path / "s")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
+    before: set[str] = set()
+    with pytest.raises(LabError) as error, ENGINE.up(PAIR, logs=tmp_path) as lab:
+        with monkeypatch.context() as real:
+            real.delenv("DOCKER_HOST")
+            before = ours()
+        relay.cut()
+        with pytest.raises(HostGone, match=r"host a is gone: .*does not answer"):
+            lab.agent("a").ask(timeout_s=10, do="interfaces")
+    assert "does not answer" in error.value.what and "start docker" in error.value.remedy
+    monkeypatch.delenv("DOCKER_HOST")
+    eventually(
+        lambda: len(ours() & before) == 1
+    )  # the hosts ended with their input; the network stays, as we live
+    with connected() as client:
+        for network in ours() & before:
+            client.remove_network(network)
+
+
+def eventually(true: Callable[[], bool], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+CHILD = """
+import sys, tempfile, time
+from pathlib import Path
+from lab.engines.docker import ENGINE
+from lab.topology import Host, Network, Topology
+topology = Topology((Host("a"), Host("b")), (Network("lab", ("a", "b")),))
+with tempfile.TemporaryDirectory() as logs, ENGINE.up(topology, logs=Path(logs)) as lab:
+    print("up", *lab.containers.values(), flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_runner_that_is_killed_leaves_only_what_clean_removes(pair: Lab) -> None:
+    mine = ours()
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as child:
+        assert child.stdout is not None
+        containers = child.stdout.readline().split()[1:]
+        assert len(containers) == 2
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+
+        def still_there() -> list[str]:
+            with connected() as client:
+                return [one["Id"] for one in client.containers(all=True) if one["Id"] in containers]
+
+        eventually(lambda: not still_there())  # hosts end with their input, and Docker removes them
+        removed = clean_docker()
+    assert any(line.startswith("network socket-lab-") for line in removed)
+    assert not any("network" in line for line in clean_docker())
+    assert ours() == mine  # nothing of a runner that lives
+    assert pair.agent("a").ask(do="interfaces")
+
+
+def test_two_labs_at_once_do_not_meet(pair: Lab, tmp_path: Path) -> None:
+    with ENGINE.up(PAIR, logs=tmp_path) as other:
+        assert pair.interfaces("a")[0].ip4 != other.interfaces("a")[0].ip4
+        a = other.agent("a")
+        stream_socket(a, "c")
+        assert call(a, "connect", [pair.interfaces("b")[0].ip4[0], 8888], on="c") == "ENETUNREACH"
