@@ -17,7 +17,7 @@ from runner.report import wording
 from runner.report.canvas import Row
 from runner.report.paper import Paper, Style
 from runner.report.text import counted, printable, shortened, width
-from runner.report.timeline import Began, Folded, Moment, Returned, Sent, Timeline, ends_of
+from runner.report.timeline import Began, Folded, Moment, Read, Returned, Sent, Timeline, ends_of
 
 TIME_WIDE = 10
 GAP = 1
@@ -146,6 +146,9 @@ def _line(moment: Moment, timeline: Timeline, paper: Paper) -> _Line:
             return _Line(at_ns, {call.host: _Said(name, outcome, _style(call))})
         case Sent(at_ns, transmission):
             return _Line(at_ns, packet=transmission)
+        case Read(at_ns, record):
+            said = _Said(f"{printable(record.of)} is", printable(record.state), "quiet")
+            return _Line(at_ns, {record.host: said})
         case Folded(at_ns, count):
             return _Line(at_ns, folded=count)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from runner.evidence import Evidence
 from runner.headers import ICMPV6
-from runner.history import CallRecord
+from runner.history import CallRecord, StateRecord
 from runner.packets import Header, Transmission
 
 WORTH_A_RETURN_NS = 1_000_000
@@ -47,6 +47,14 @@ class Sent:
 
 
 @dataclass(frozen=True)
+class Read:
+    """The kernel was asked for the TCP state of a socket."""
+
+    at_ns: int
+    record: StateRecord
+
+
+@dataclass(frozen=True)
 class Folded:
     """Moments that were left out here, since they were too many."""
 
@@ -54,7 +62,7 @@ class Folded:
     count: int
 
 
-Moment = Began | Returned | Sent | Folded
+Moment = Began | Returned | Sent | Read | Folded
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,7 @@ def of(
     calls = evidence.calls()
     moments: list[Moment] = [Sent(one.sent.time_ns, one) for one in shown]
     moments += _call_moments(calls, shown)
+    moments += [Read(one.at_ns, one) for one in evidence.history if isinstance(one, StateRecord)]
     moments.sort(key=_order)
     columns = evidence.hosts if evidence.interfaces else tuple(_addresses(shown))
     began_ns = moments[0].at_ns if moments else evidence.info.started_ns

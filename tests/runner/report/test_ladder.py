@@ -178,6 +178,13 @@ def test_a_long_run_is_folded_and_says_how_much(tmp_path: Path) -> None:
     assert len(drawn(seen)) == 51
 
 
+def test_states_that_were_read_stand_at_their_hosts_side(tmp_path: Path) -> None:
+    run = Recorded(["client", "server"])
+    run.udp("client", "server", 5000, 53, b"x")
+    run.state("client", "c", "TIME_WAIT")
+    assert "c is TIME_WAIT │" in drawn(run.evidence(tmp_path))[2]
+
+
 def test_nothing_at_all(tmp_path: Path) -> None:
     assert "nothing happened" in drawn(Recorded(["a", "b"]).evidence(tmp_path))[0]
 
