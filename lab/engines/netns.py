@@ -7,6 +7,7 @@ Here the plan is made, the child is started and told, and its answers become a `
 from __future__ import annotations
 
 import array
+import atexit
 import base64
 import contextlib
 import json
@@ -116,9 +117,13 @@ class _Child:
                 pid = struct.unpack("=iII", value)[0]
         return json.loads(data), list(descriptors), pid
 
+    def let_go(self) -> None:
+        """Have it end, without waiting for that."""
+        self._control.close()
+
     def close(self) -> None:
         """End it and all that it made, and wait until that is done."""
-        self._control.close()
+        self.let_go()
         try:
             descriptor = os.pidfd_open(self.pid)
         except ProcessLookupError:
@@ -324,7 +329,13 @@ class NetnsEngine:
             spare, self._warm = self._warm, child
         if spare is not None:
             spare.close()
+        else:
+            atexit.register(self._let_go)
         return None
+
+    def _let_go(self) -> None:
+        if self._warm is not None:
+            self._warm.let_go()
 
     @contextmanager
     def up(self, topology: Topology, *, logs: Path) -> Iterator[NetnsLab]:
