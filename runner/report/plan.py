@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lab.topology import Topology
+from runner.report import text
 from runner.report.paper import Paper
 from runner.report.terminal import title
 from runner.report.text import padded, printable, shortened
@@ -21,8 +22,8 @@ PLACE_WIDE = 22
 def show_plan(scenario: Scenario, paper: Paper) -> None:
     """The plan of one case."""
     paper.line(f"{paper.styled(title(scenario), 'title')}  {printable(scenario.path)}")
-    for line in scenario.about.strip().splitlines():
-        paper.line(paper.styled(printable(line), "quiet"))
+    for line in text.wrapped(scenario.about.strip(), paper.width) if scenario.about else ():
+        paper.line(paper.styled(line, "quiet"))
     paper.line()
     paper.lines(_hosts(scenario.topology, paper))
     if scenario.requires:

@@ -58,8 +58,8 @@ class Terminal(Live):
         if not self._brief:
             self._paper.line()
             self._paper.line(f"{self._paper.styled(title(scenario), 'title')}  {printable(scenario.path)}")
-            for line in scenario.about.strip().splitlines():
-                self._paper.line(self._paper.styled(printable(line), "quiet"))
+            for line in text.wrapped(scenario.about.strip(), self._paper.width) if scenario.about else ():
+                self._paper.line(self._paper.styled(line, "quiet"))
 
     def step(self, record: StepRecord, calls: Sequence[CallRecord]) -> None:
         """A step began to be pending, or ended."""
