@@ -1009,10 +1009,14 @@ STATES = (
 """include/net/tcp_states.h; the last is TCP_NEW_SYN_RECV."""
 
 
-def tcp_rows() -> list[dict[str, Any]]:
-    """Every row of the kernel's TCP tables: local and peer as [address, port], and state."""
+def tcp_rows(families: Any = (socket.AF_INET, socket.AF_INET6)) -> list[dict[str, Any]]:
+    """Every row of the kernel's TCP tables: local and peer as [address, port], and state.
+
+    Reading a table takes milliseconds, however few rows it has: the kernel walks all its buckets.
+    """
     rows = []
-    for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
+    for family in families:
+        table = "tcp" if family == socket.AF_INET else "tcp6"
         try:
             with open("/proc/net/" + table) as file:
                 lines = file.readlines()[1:]
@@ -1055,7 +1059,8 @@ def state_of(kept: Kept) -> dict[str, Any]:
         state = STATES[kept.thing.getsockopt(socket.IPPROTO_TCP, 11, 1)[0]]  # tcpi_state of TCP_INFO
     if state not in ("gone", "CLOSE"):
         return {"state": state, "all": [state]}
-    states = [row["state"] for row in tcp_rows() if is_row_of(kept, row)]
+    families = [socket.AF_INET] if kept.family == "AF_INET" else [socket.AF_INET6]
+    states = [row["state"] for row in tcp_rows(families) if is_row_of(kept, row)]
     if states:
         return {"state": states[0], "all": states}
     if state == "CLOSE" and kept.bound and kept.peer is None:
