@@ -32,7 +32,8 @@ class Wanted:
     """What the command line asks for.
 
     `names` and `tags` choose scenarios (any of each must fit: part of the file's or the scenario's name; a tag);
-    scenarios tagged `slow` are left out unless asked for by tag or as a file. `settings` pick values of matrices.
+    scenarios tagged `slow` are left out unless asked for by tag, as a file or by `slow_too`. `settings` pick
+    values of matrices.
     """
 
     paths: Sequence[Path]
@@ -42,6 +43,7 @@ class Wanted:
     settings: Mapping[str, str] = field(default_factory=dict)
     stop_at_first: bool = False
     skips_are_errors: bool = False
+    slow_too: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def _chosen(one: Scenario, wanted: Wanted, named: bool) -> bool:
         return False
     if wanted.tags:
         return any(tag in one.tags for tag in wanted.tags)
-    return named or "slow" not in one.tags
+    return named or wanted.slow_too or "slow" not in one.tags
 
 
 def run(
