@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from runner.errors import Misplaced, ScenarioError
 from runner.model import Surroundings
 from runner.names import NAME, insert
 from runner.reading import AnyNode, Document, ListNode, MapNode, Node, Text, read_text, suggestion
+from runner.steps import RESERVED
 
 MOST_STEPS = 10_000
 """How many steps a scenario may have once everything is written out."""
@@ -174,9 +175,8 @@ def _fits(key: Text, value: AnyNode, known: Known, document: Document) -> bool:
 class Expansion:
     """Writes out the steps of one scenario. Mistakes go to the documents they are in."""
 
-    def __init__(self, folder: Path, hosts: Iterable[str], surroundings: Surroundings) -> None:
+    def __init__(self, folder: Path, surroundings: Surroundings) -> None:
         self._folder = folder
-        self._hosts = tuple(hosts)
         self._surroundings = surroundings
         self._open: list[str] = []
         self._count = 0
@@ -197,8 +197,6 @@ class Expansion:
             yield from self._step(item, known, document)
 
     def _step(self, node: MapNode, known: Known, document: Document) -> Iterator[WrittenStep]:
-        from runner.steps import RESERVED
-
         key, value = node.pairs[0]
         if key.text in RESERVED:
             yield from self._hostless(node, known, document)

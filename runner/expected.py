@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
 
+from runner.addresses import Address, read_address
 from runner.commands import Constant
 from runner.errors import Misplaced
 from runner.exceptions import errno_number
@@ -20,10 +21,8 @@ from runner.values import (
     DURATION_SCHEMA,
     TEXT_SCHEMA,
     WHOLE_SCHEMA,
-    Address,
     below,
     duration_text,
-    read_address,
     read_bytes,
     read_duration,
     read_text,

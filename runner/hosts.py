@@ -3,8 +3,6 @@
 Only what is written is read here; which addresses the rest gets is the engine's affair.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, TypeAlias
@@ -156,7 +154,7 @@ class TopologyReader:
                 self._document.mistake(key, f"host {name} is there twice")
             else:
                 one = self._model(HostMap, value, key, f"host {name}")
-                self._hosts[name] = key, one or HostMap()
+                self._hosts[name] = key, one or HostMap.model_construct()
         if not self._hosts and not self._document.mistakes:
             self._document.mistake(node, "there is no host")
 
@@ -176,7 +174,7 @@ class TopologyReader:
                 self._networks[key.text] = key, NetworkMap.model_construct(hosts=hosts)
             else:
                 one = self._model(NetworkMap, value, key, f"network {key.text}")
-                self._networks[key.text] = key, one or NetworkMap()
+                self._networks[key.text] = key, one or NetworkMap.model_construct()
                 self._check_network(value, one)
 
     def _check_members(self, value: AnyNode) -> None:
@@ -194,8 +192,8 @@ class TopologyReader:
         if one is None or not isinstance(node, MapNode):
             return
         if not 68 <= one.mtu <= 65535:
-            value = node.get("mtu") or node
-            self._document.mistake(value, "an MTU is a number from 68 (RFC 791) to 65535")
+            said = node.get("mtu") or node
+            self._document.mistake(said, "an MTU is a number from 68 (RFC 791) to 65535")
         for name, kind in (("subnet4", ipaddress.IPv4Network), ("subnet6", ipaddress.IPv6Network)):
             value = node.get(name)
             if isinstance(value, Text):
@@ -221,7 +219,7 @@ class TopologyReader:
 
     def _model(self, kind: Any, value: AnyNode | None, key: Text, called: str) -> Any:
         if value is None:
-            return kind()
+            return kind.model_construct()
         if not isinstance(value, MapNode):
             self._document.mistake(value, f"what is said about {called} is a map")
             return None
@@ -235,7 +233,7 @@ class TopologyReader:
         return names or [DEFAULT_NETWORK]
 
     def _network(self, name: str) -> Network:
-        one = self._networks[name][1] if name in self._networks else NetworkMap()
+        one = self._networks[name][1] if name in self._networks else NetworkMap.model_construct()
         members = dict.fromkeys(one.hosts)
         for host, (_, said) in self._hosts.items():
             everywhere = not self._networks and said.networks is None

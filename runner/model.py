@@ -16,10 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from pydantic_core import core_schema
 
 from runner.errors import Misplaced
@@ -139,15 +140,8 @@ class Reads:
         self.function = function
         self.schema = schema
 
-    def read(self, value: Any, info: core_schema.ValidationInfo) -> Any:
-        """What pydantic calls."""
-        if isinstance(value, Unfilled):
-            return value
-        context = info.context
-        return self.function(value, context if isinstance(context, Surroundings) else Surroundings())
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
-        return core_schema.with_info_plain_validator_function(self.read)
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return core_schema.any_schema()
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         return dict(self.schema)
@@ -172,12 +166,124 @@ def read_model(
 
     `at` is where a missing key is told, `called` is what the map is in sentences (`connect`).
     """
-    try:
-        return model.model_validate(value, context=surroundings)
-    except ValidationError as error:
-        for one in error.errors(include_url=False):
-            _keep(one, model, node, document, at, called)
+    found: list[MisplacedAt] = []
+    one = _read(model, value, surroundings, (), called, found)
+    for wrong in found:
+        if isinstance(wrong, _MissingKey) and len(wrong.path) == 0:
+            document.mistake(at or _head(node), wrong.message)
+        elif isinstance(wrong, _UnknownKey):
+            document.mistake(find(node, wrong.path)[0], wrong.message, suggest=wrong.suggestion)
+        else:
+            keep_misplaced(document, node, wrong)
+    return None if found else one
+
+
+class _MissingKey(MisplacedAt):
+    """A key is missing; the path is the map's."""
+
+
+class _UnknownKey(MisplacedAt):
+    """A key is not known; the path is the key's."""
+
+
+def _read(
+    model: type[ModelType],
+    value: Any,
+    around: Surroundings,
+    path: tuple[str | int, ...],
+    called: str,
+    found: list[MisplacedAt],
+) -> ModelType | None:
+    """Read a map field by field, all its mistakes into `found`.
+
+    pydantic keeps the fields, freezes what was read and writes the JSON Schema. Its own validators are not used: to build
+    them costs more than to read a whole scenario, and their words are not for people.
+    """
+    if not isinstance(value, dict):
+        found.append(MisplacedAt(path, f"{called} is a map"))
         return None
+    values: dict[str, Any] = {}
+    known = keys_of(model)
+    before = len(found)
+    for key in value:
+        if key not in known:
+            found.append(_unknown_key(key, known, path, called))
+    for (name, info), key in zip(model.model_fields.items(), known, strict=True):
+        if key in value:
+            values[name] = _read_field(model, name, value[key], around, (*path, key), found)
+        elif info.is_required():
+            found.append(_MissingKey(path, f"{called} needs a key {key!r}"))
+    return model.model_construct(**values) if len(found) == before else None
+
+
+def _unknown_key(key: str, known: Sequence[str], path: tuple[str | int, ...], called: str) -> _UnknownKey:
+    names = [name for name in known if name != "host"]
+    message = f"{called} has no key {key!r} (its keys: {', '.join(names)})"
+    return _UnknownKey((*path, key), message, suggestion=suggestion(key, names))
+
+
+def _read_field(
+    model: type[Model],
+    name: str,
+    value: Any,
+    around: Surroundings,
+    path: tuple[str | int, ...],
+    found: list[MisplacedAt],
+) -> Any:
+    reader = _reader_of(model, name)
+    if isinstance(reader, type):
+        return _read(reader, value, around, path, str(path[-1]), found)
+    if isinstance(value, Unfilled):
+        return value
+    try:
+        return reader(value, around)
+    except Misplaced as wrong:
+        inside = wrong.path if isinstance(wrong, MisplacedAt) else ()
+        found.append(_at((*path, *inside), wrong))
+        return None
+
+
+def _at(path: tuple[str | int, ...], wrong: Misplaced) -> MisplacedAt:
+    return MisplacedAt(
+        path,
+        wrong.message,
+        line=wrong.line,
+        column=wrong.column,
+        length=wrong.length,
+        suggestion=wrong.suggestion,
+    )
+
+
+@cache
+def _reader_of(model: type[Model], name: str) -> Reader | type[Model]:
+    """What reads a field: the function of its `Reads`, a model for a map in the map, or one of the plain types."""
+    info = model.model_fields[name]
+    for mark in info.metadata:
+        if isinstance(mark, Reads):
+            return mark.function
+    for kind in (info.annotation, *get_args(info.annotation)):
+        for mark in get_args(kind)[1:] if get_origin(kind) is Annotated else ():
+            if isinstance(mark, Reads):
+                return mark.function
+        if isinstance(kind, type) and issubclass(kind, Model):
+            return kind
+        if get_origin(kind) is Literal:
+            return _one_of(get_args(kind))
+    raise TypeError(f"{model.__name__}.{name} does not say how it is read")
+
+
+def _one_of(words: tuple[str, ...]) -> Reader:
+    def read(value: Any, around: Surroundings) -> str:
+        if isinstance(value, str) and value in words:
+            return value
+        wrong = f"one of {', '.join(words)} is wanted here"
+        raise Misplaced(
+            wrong,
+            length=len(value) if isinstance(value, str) else 1,
+            suggestion=suggestion(str(value), words),
+        )
+
+    return read
 
 
 def keep_misplaced(document: Document, node: AnyNode, wrong: Misplaced) -> None:
@@ -199,54 +305,5 @@ def find(node: AnyNode, path: Sequence[Any]) -> tuple[Node, AnyNode]:
     return key, node
 
 
-def _keep(
-    error: Any, model: type[Model], node: AnyNode, document: Document, at: Node | None, called: str
-) -> None:
-    location, kind = error["loc"], error["type"]
-    key, value = find(node, location)
-    if kind == "missing":
-        parent = find(node, location[:-1])[0] if len(location) > 1 else at or _head(node)
-        document.mistake(parent, f"{called} needs a key {location[-1]!r}")
-    elif kind == "extra_forbidden":
-        known = keys_of(model) if len(location) == 1 else ()
-        has = f" (its keys: {', '.join(name for name in known if name != 'host')})" if known else ""
-        document.mistake(
-            key,
-            f"{called} has no key {str(location[-1])!r}{has}",
-            suggest=suggestion(str(location[-1]), known),
-        )
-    elif isinstance(wrong := error.get("ctx", {}).get("error"), Misplaced):
-        keep_misplaced(document, value, wrong)
-    else:
-        document.mistake(value, _in_words(kind, error.get("ctx", {}), wrong))
-
-
 def _head(node: AnyNode) -> Node:
     return node.pairs[0][0] if isinstance(node, MapNode) and node.pairs else node
-
-
-_WANTED = {
-    "string_type": "a text is wanted here",
-    "list_type": "a list is wanted here",
-    "tuple_type": "a list is wanted here",
-    "dict_type": "a map is wanted here",
-    "mapping_type": "a map is wanted here",
-    "model_type": "a map is wanted here",
-    "int_type": "a whole number is wanted here",
-    "int_parsing": "a whole number is wanted here",
-    "bool_type": "true or false is wanted here",
-    "bool_parsing": "true or false is wanted here",
-    "float_parsing": "a number is wanted here",
-    "too_short": "this is too short",
-    "too_long": "this is too long",
-    "string_too_short": "this text is too short",
-}
-
-
-def _in_words(kind: str, context: Mapping[str, Any], wrong: object) -> str:
-    """A pydantic error as a sentence for people."""
-    if kind == "literal_error":
-        return f"one of these is wanted here: {context.get('expected', '')}"
-    if isinstance(wrong, Exception):
-        return str(wrong) or "this does not fit here"
-    return _WANTED.get(kind, "this does not fit here")

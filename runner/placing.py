@@ -131,9 +131,10 @@ def _link(step: Step, source: Source, scope: Scope) -> None:
         step.link(maker.step if maker else None, source.judged_by_returns, source.inner)
         return
     words = {key: source.value[key] for key in OUTCOME_WORDS if key in source.value}
-    judging = replace(maker, value={**_without_outcome(maker.value), **words}, maker=None)
+    judging = replace(maker, value={**without_outcome(maker.value), **words}, maker=None)
     step.link(_settled(judging, scope))
 
 
-def _without_outcome(value: Mapping[str, Any]) -> dict[str, Any]:
+def without_outcome(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A call's raw map without what it expects: the words of `returns` come in its place."""
     return {key: one for key, one in value.items() if key not in (*OUTCOME_WORDS, "blocks")}

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from runner.errors import Misplaced, Mistake, ScenarioError
+from runner.parsing import in_words
 
 LARGEST_FILE = 1 << 20
 """Bytes of a scenario file."""
@@ -24,11 +25,11 @@ DEEPEST, MOST_NODES = 50, 100_000
 
 _LINE_ENDS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 """YAML 1.1 section 4.2: what ends a line."""
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufeff\ufefe-\ufffd\U00010000-\U0010ffff]")
+_UNPRINTABLE = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufeff\ufefe-\ufffd\U00010000-\U0010ffff]"
 """YAML 1.1 section 4.1: what a document may not hold."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Node:
     """A place in a document; line and column count from 0, the end is behind the last character."""
 
@@ -38,7 +39,7 @@ class Node:
     end_column: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Text(Node):
     """A scalar: its text, how it was quoted (`'`, `"`, `|`, `>` or empty), and whether a name was filled in."""
 
@@ -47,14 +48,14 @@ class Text(Node):
     filled: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ListNode(Node):
     """A sequence."""
 
     items: tuple[AnyNode, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MapNode(Node):
     """A mapping: its keys with their places, in order; no key is there twice."""
 
@@ -170,7 +171,7 @@ def _written_width(written: str, column: int, style: str) -> int:
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-class _Stop(Exception):
+class _StopError(Exception):
     """A document that cannot be read further; its mistake is kept."""
 
 
@@ -208,23 +209,25 @@ def read_text(text: str, name: str) -> Document:
             document.mistake_at(
                 0, 0, 1, f"there are more than {LARGEST_FILE >> 20} MiB: no scenario is that long"
             )
-            raise _Stop
-        _check_characters(document)
+            raise _StopError
         document.root = _Composer(document).compose()
-    except _Stop:
+    except _StopError:
         pass
     if document.mistakes:
         raise ScenarioError(document.mistakes)
     return document
 
 
-def _check_characters(document: Document) -> None:
-    found = _UNPRINTABLE.search(document.text)
-    if found:
-        lines = _LINE_ENDS.split(document.text[: found.start()])
-        shown = f"character U+{ord(found[0]):04X} cannot stand in a YAML file"
-        document.mistake_at(len(lines) - 1, len(lines[-1]), 1, shown)
-        raise _Stop
+def _keep_unreadable(document: Document, error: Exception) -> None:
+    """Keep the mistake that the parser could not read the characters. (To look for them before takes longer.)"""
+    found = re.search(_UNPRINTABLE, document.text)
+    lines = _LINE_ENDS.split(document.text[: found.start()] if found else "")
+    shown = (
+        f"character U+{ord(found[0]):04X} cannot stand in a YAML file"
+        if found
+        else f"this is not YAML: {error}"
+    )
+    document.mistake_at(len(lines) - 1, len(lines[-1]), 1, shown)
 
 
 class _Composer:
@@ -244,16 +247,18 @@ class _Composer:
         except yaml.MarkedYAMLError as error:
             self._refused(error)
         except (yaml.YAMLError, ValueError) as error:
-            self._document.mistake_at(0, 0, 1, f"this is not YAML: {error}")
-            raise _Stop from None
+            _keep_unreadable(self._document, error)
+            raise _StopError from None
 
     def _refused(self, error: yaml.MarkedYAMLError) -> None:
-        mark = error.problem_mark or error.context_mark
+        mark: Any = error.problem_mark or error.context_mark
         lines = self._document.lines
         line = min(mark.line, len(lines) - 1) if mark else 0
         column = min(mark.column, len(lines[line])) if mark else 0
-        self._document.mistake_at(line, column, 1, _in_words(error, lines[line][column : column + 1]))
-        raise _Stop
+        self._document.mistake_at(
+            line, column, 1, in_words(error.problem or "", lines[line][column : column + 1])
+        )
+        raise _StopError
 
     def compose(self) -> AnyNode | None:
         root: AnyNode | None = None
@@ -264,7 +269,7 @@ class _Composer:
                     self._document.mistake_at(
                         mark.line, mark.column, 3, "a scenario file holds one YAML document only"
                     )
-                    raise _Stop
+                    raise _StopError
                 case yaml.NodeEvent():
                     root = self._node(event, 1)
         return root
@@ -301,10 +306,10 @@ class _Composer:
         place = _place(event)
         if event.anchor in self._open_anchors:
             self._document.mistake(place, f"*{event.anchor} stands inside of what it names")
-            raise _Stop
+            raise _StopError
         if event.anchor not in self._anchors:
             self._document.mistake(place, f"nothing is marked &{event.anchor}")
-            raise _Stop
+            raise _StopError
         node, size, height = self._anchors[event.anchor]
         self._counted(place, size, depth + height)
         return node
@@ -314,12 +319,12 @@ class _Composer:
         self._deepest = max(self._deepest, depth)
         if depth > DEEPEST:
             self._document.mistake(place, f"maps and lists nest more than {DEEPEST} deep here")
-            raise _Stop
+            raise _StopError
         if self._count > MOST_NODES:
             self._document.mistake(
                 place, f"with its aliases written out the file has more than {MOST_NODES:,} values"
             )
-            raise _Stop
+            raise _StopError
 
     def _list(self, event: Any, depth: int) -> ListNode:
         items: list[AnyNode] = []
@@ -330,7 +335,7 @@ class _Composer:
             if isinstance(item, Text) and not item.text and not item.style:
                 self._document.mistake(item, 'an entry of the list is empty (an empty text is written "")')
             items.append(item)
-        raise _Stop
+        raise _StopError
 
     def _map(self, event: Any, depth: int) -> MapNode:
         pairs: list[tuple[Text, AnyNode]] = []
@@ -344,7 +349,7 @@ class _Composer:
                 assert isinstance(key, Text)
                 seen[key.text] = key
                 pairs.append((key, value))
-        raise _Stop
+        raise _StopError
 
     def _is_key(self, key: AnyNode, value: AnyNode, seen: dict[str, Text]) -> bool:
         document = self._document
@@ -369,44 +374,3 @@ def _marks(event: Any) -> tuple[int, int, int, int]:
 
 def _place(event: Any) -> Node:
     return Node(*_marks(event))
-
-
-_WORDS = (
-    ("mapping values are not allowed", "a `: ` stands where no key can be: put the text in quotes"),
-    (
-        "did not find expected ',' or '}'",
-        "the map that began with `{` goes on wrongly here: a `,` or `}` is missing, or a text needs quotes",
-    ),
-    (
-        "did not find expected ',' or ']'",
-        "the list that began with `[` goes on wrongly here: a `,` or `]` is missing, or a text needs quotes",
-    ),
-    ("did not find expected key", "a key is expected here: look at the indentation and at quotes before it"),
-    (
-        "did not find expected '-' indicator",
-        "an entry of a list (`- `) is expected here: look at the indentation",
-    ),
-    ("could not find expected ':'", "this line is not finished: a `:` after a key is missing"),
-    ("found unexpected end of stream", "a quote that was opened is never closed"),
-    ("did not find expected node content", "a value is missing here"),
-    ("block sequence entries are not allowed", "a `- ` cannot begin a list here"),
-    ("found duplicate anchor", "this anchor (&) was used before"),
-    (
-        "found undefined tag handle",
-        "a `!` begins a tag, which is no part of the language: put the text in quotes",
-    ),
-    (
-        "found unknown escape character",
-        "the double-quoted text has an escape that YAML does not know: a backslash is written \\\\",
-    ),
-)
-"""What libyaml says, and what it means for the author of a scenario."""
-
-
-def _in_words(error: yaml.MarkedYAMLError, character: str) -> str:
-    problem = error.problem or "this is not YAML"
-    if "cannot start any token" in problem or "tab" in problem:
-        if character == "\t":
-            return "a tab cannot indent YAML: use spaces"
-        return f"a text cannot begin with {character!r}: put it in quotes"
-    return next((words for known, words in _WORDS if known in problem), f"this is not YAML: {problem}")

@@ -6,7 +6,7 @@ stage's affair, the judgement the checks'; nothing here touches a lab.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,29 +14,20 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from lab.topology import Topology
-from runner.errors import Misplaced, Mistake, ScenarioError, UsageError
-from runner.expansion import Expansion, Known, Label, WrittenStep, combinations, fill, holds, matrix_of
+from runner.errors import Mistake, ScenarioError, UsageError
+from runner.expansion import Expansion, Known, Label, combinations, fill, matrix_of
+from runner.expectations import Expectations, PlacedCheck
 from runner.hosts import TopologyReader
-from runner.model import KnownNames, Model, Reads, Surroundings, keep_misplaced, read_model
-from runner.naming import Entry, NameCheck, Names
-from runner.names import pieces, unfilled
-from runner.placing import Place, PlacedStep, Section, Source, place_of, texts_of
-from runner.reading import Document, ListNode, MapNode, Text, read_file, read_text, suggestion, value_of
-from runner.steps import RESERVED, STEPS
+from runner.model import Model, Reads, Surroundings, read_model
+from runner.naming import Names
+from runner.placing import Place, PlacedStep
+from runner.reading import Document, MapNode, read_file, read_text, value_of
+from runner.script import Script
 from runner.steps.base import Step
 from runner.values import TEXT_SCHEMA, Texts
 from runner.values import Text as TextValue
 
 __all__ = ["Place", "PlacedCheck", "PlacedStep", "Scenario", "Step", "cases", "load"]
-
-
-@dataclass(frozen=True)
-class PlacedCheck:
-    """An expectation with its place: its kind, and what was read as that kind's class."""
-
-    place: Place
-    kind: str
-    model: Model
 
 
 @dataclass(frozen=True)
@@ -185,33 +176,29 @@ class _Loading:
         self._checks = checks
         self._given = includes
         self._around = Surroundings(folder, includes)
-        self._entries: list[Entry] = []
+        self._included: list[Document] = []
 
     def load(self, case: Mapping[str, str] | None) -> Scenario:
         """All passes; raises ScenarioError with the mistakes of all of them."""
         document = self._document
         matrix = matrix_of(document, _root(document))
-        known = self._known(matrix, case)
-        root = fill(_root(document), Known({name: label.value for name, label in known.items()}), document)
-        assert isinstance(root, MapNode)
-        labels = Known(
-            {name: label.value for name, label in known.items()}, {n: one.label for n, one in known.items()}
+        chosen = {name: _chosen(labels, (case or {}).get(name)) for name, labels in matrix.items()}
+        known = Known(
+            {name: one.value for name, one in chosen.items()},
+            {name: one.label for name, one in chosen.items()},
         )
+        root = fill(_root(document), known, document)
+        assert isinstance(root, MapNode)
         head = self._head(root)
         topology = TopologyReader(document, self._around).read(root.get("hosts"), root.get("networks"))
-        self._around = replace(self._around, hosts=tuple(host.name for host in topology.hosts))
-        names = Names(self._around.hosts, tuple(network.name for network in topology.networks), tuple(matrix))
-        expansion = Expansion(self._folder, self._around.hosts, self._around)
-        written = {
-            section: list(expansion.steps(root.get(section), labels, document))
-            for section in ("steps", "finally")
-        }
-        steps = self._place(written["steps"], "steps", names)
-        finally_ = self._place(written["finally"], "finally", names)
-        placed = self._finish(names, steps), self._finish(names, finally_)
-        expect = self._expectations(root, labels, names.known())
-        self._raise_mistakes(expansion.documents)
-        assert head is not None
+        hosts = tuple(host.name for host in topology.hosts)
+        self._around = replace(self._around, hosts=hosts)
+        names = Names(hosts, tuple(network.name for network in topology.networks), tuple(matrix))
+        steps, finally_ = self._steps(root, known, names)
+        expectations = Expectations(document, self._checks, self._around, names.known())
+        expect = expectations.read(root.get("expect"), known)
+        self._raise_mistakes()
+        assert head is not None, "a head that was not read has left its mistakes"
         return Scenario(
             path=document.path,
             name=head.name,
@@ -219,23 +206,24 @@ class _Loading:
             tags=head.tags,
             requires=head.requires,
             topology=replace(topology, programs=self._programs()),
-            steps=placed[0],
-            finally_=placed[1],
+            steps=steps,
+            finally_=finally_,
             expect=expect,
-            case={name: label.label for name, label in known.items()},
+            case=known.labels,
             includes=dict(self._around.included),
             text=document.text,
         )
 
-    def _known(
-        self, matrix: Mapping[str, tuple[Label, ...]], case: Mapping[str, str] | None
-    ) -> dict[str, Label]:
-        """The values of the matrix in this case."""
-        known: dict[str, Label] = {}
-        for name, labels in matrix.items():
-            wanted = (case or {}).get(name, labels[0].label)
-            known[name] = next((one for one in labels if one.label == wanted), labels[0])
-        return known
+    def _steps(
+        self, root: MapNode, known: Known, names: Names
+    ) -> tuple[tuple[PlacedStep, ...], tuple[PlacedStep, ...]]:
+        """The steps and those of `finally`; all are read before the names of any are checked."""
+        expansion = Expansion(self._folder, self._around)
+        script = Script(self._around, names)
+        steps = script.read(expansion.steps(root.get("steps"), known, self._document), "steps")
+        finally_ = script.read(expansion.steps(root.get("finally"), known, self._document), "finally")
+        self._included = expansion.documents
+        return script.place(steps), script.place(finally_)
 
     def _head(self, root: MapNode) -> ScenarioMap | None:
         """What a scenario says about itself; mistakes of its keys go to the document."""
@@ -246,216 +234,18 @@ class _Loading:
         folder = self._folder / "programs"
         return folder.resolve() if self._given is None and folder.is_dir() else None
 
-    def _raise_mistakes(self, included: Iterable[Document]) -> None:
-        mistakes = [mistake for one in (self._document, *included) for mistake in one.mistakes]
-        if mistakes:
+    def _raise_mistakes(self) -> None:
+        found = [mistake for one in (self._document, *self._included) for mistake in one.mistakes]
+        if found:
+            own = self._document.path
             raise ScenarioError(
-                sorted(
-                    mistakes,
-                    key=lambda one: (one.path != self._document.path, one.path, one.line, one.column),
-                )
+                sorted(found, key=lambda one: (one.path != own, one.path, one.line, one.column))
             )
 
-    # -- steps ---------------------------------------------------------------------------------------------------------
 
-    def _place(
-        self, written: Iterable[WrittenStep], section: Section, names: Names, repeated: bool = False
-    ) -> list[_Placing]:
-        """Read every step for itself and take in the names that it makes."""
-        found = []
-        for one in written:
-            source = self._source(one)
-            if source is None:
-                continue
-            entry = Entry(source, one.host.text if one.host else None, one.verb, len(self._entries), repeated)
-            self._entries.append(entry)
-            names.add(entry)
-            inner = self._place(one.inner, section, names, repeated=True)
-            found.append(_Placing(one, entry, section, inner))
-        return found
-
-    def _source(self, one: WrittenStep) -> Source | None:
-        document, verb = one.document, one.verb
-        if not self._host_is_right(one) or not self._verb_is_right(one):
-            return None
-        kind = STEPS[verb.text]
-        value = value_of(one.body)
-        if "host" in value and "host" not in kind.model_fields.keys() - Step.model_fields.keys():
-            document.mistake(one.body.key("host") or verb, f"{verb.text} has no key 'host'")
-            return None
-        if one.host is not None:
-            value["host"] = one.host.text
-        around = replace(self._around, lenient="raises" in value)
-        source = Source(document, one.body, value, kind, around)
-        source.step = read_model(kind, one.body, unfilled(value), document, around, at=verb, called=verb.text)
-        for misplaced in source.step.wrong() if source.step is not None else ():
-            keep_misplaced(document, one.body, misplaced)
-        return source
-
-    def _host_is_right(self, one: WrittenStep) -> bool:
-        host, hosts = one.host, self._around.hosts
-        if host is None or host.text in hosts or "$" in host.text:
-            return True
-        if host.text in STEPS:
-            one.document.mistake(host, f"{host.text} is done by a host: `- HOST: {{{host.text}: ..}}`")
-        else:
-            near = suggestion(host.text, [*hosts, *(verb for verb in RESERVED if verb in STEPS)])
-            one.document.mistake(host, f"there is no host {host.text!r}", suggest=near)
-        return False
-
-    def _verb_is_right(self, one: WrittenStep) -> bool:
-        document, verb = one.document, one.verb
-        if one.host is None and verb.text not in STEPS:
-            document.mistake(verb, f"this version has no step {verb.text!r} yet")
-        elif verb.text not in STEPS:
-            later = next(
-                (key for key, _ in one.body.pairs[1:] if key.text in STEPS and key.text not in _PARAMETERS),
-                None,
-            )
-            if later is not None:
-                document.mistake(
-                    verb, f"the verb comes first, and here {later.text!r} comes behind {verb.text!r}"
-                )
-            else:
-                document.mistake(
-                    verb, f"there is no step {verb.text!r}", suggest=suggestion(verb.text, STEPS)
-                )
-        elif one.host is not None and verb.text in RESERVED:
-            document.mistake(verb, f"no host does {verb.text}: `- {verb.text}: ..`")
-        else:
-            return True
-        return False
-
-    def _finish(self, names: Names, placing: Iterable[_Placing]) -> tuple[PlacedStep, ...]:
-        """Check the names of each step, link it, and give it its place."""
-        return tuple(self._finish_one(names, one) for one in placing)
-
-    def _finish_one(self, names: Names, one: _Placing) -> PlacedStep:
-        source, entry = one.entry.source, one.entry
-        check = NameCheck(names, entry)
-        check.check()
-        source.inner = self._finish(names, one.inner)
-        self._check_returned_words(source)
-        makes = tuple(
-            text.text
-            for key in source.kind.makes
-            if (node := source.body.get(key))
-            for text in texts_of(node)
-        )
-        return PlacedStep(
-            place=place_of(source.document, one.written.place),
-            section=one.section,
-            verb=entry.verb.text,
-            host=entry.host,
-            blocks=source.step.blocks if source.step is not None else "no",
-            makes=makes,
-            uses=tuple(check.uses),
-            source=source,
-        )
-
-    def _check_returned_words(self, source: Source) -> None:
-        """The outcome words of `returns` are read as those of the call that it waits for."""
-        maker = source.maker
-        if maker is None or source.kind.verb != "returns" or source.step is None:
-            return
-        words = {key: source.value[key] for key in ("gives", "raises", "takes") if key in source.value}
-        rest = {
-            key: one for key, one in maker.value.items() if key not in ("gives", "raises", "takes", "blocks")
-        }
-        judging = unfilled({**rest, **words})
-        around = replace(self._around, lenient="raises" in words)
-        read = read_model(maker.kind, source.body, judging, source.document, around, called=maker.kind.verb)
-        for misplaced in read.wrong() if read is not None else ():
-            keep_misplaced(source.document, source.body, misplaced)
-
-    # -- expectations --------------------------------------------------------------------------------------------------
-
-    def _expectations(self, root: MapNode, known: Known, names: KnownNames) -> tuple[PlacedCheck, ...]:
-        node, document = root.get("expect"), self._document
-        if node is None:
-            return ()
-        if not isinstance(node, ListNode):
-            document.mistake(node, "expect is a list: each expectation begins with `- `")
-            return ()
-        found = []
-        for item in node.items:
-            if not isinstance(item, MapNode) or not item.pairs:
-                document.mistake(
-                    item, f"an expectation is a map with one of the keys {', '.join(self._checks)}"
-                )
-                continue
-            held, item = holds(item, known, document)
-            check = self._expectation(item, names)
-            if held and check is not None:
-                found.append(check)
-        return tuple(found)
-
-    def _expectation(self, item: MapNode, names: KnownNames) -> PlacedCheck | None:
-        document = self._document
-        kinds = [key for key, _ in item.pairs if key.text in self._checks]
-        if len(kinds) != 1:
-            self._wrong_kind(item, kinds)
-            return None
-        if not self._has_no_references(item):
-            return None
-        kind = kinds[0]
-        value = unfilled(value_of(item))
-        model = read_model(
-            self._checks[kind.text],
-            item,
-            value,
-            document,
-            self._around,
-            at=kind,
-            called=f"an expectation of {kind.text}",
-        )
-        if model is None:
-            return None
-        for misplaced in getattr(model, "mistakes", lambda names: ())(names):
-            keep_misplaced(document, item, misplaced)
-        return PlacedCheck(place_of(document, item.pairs[0][0]), kind.text, model)
-
-    def _wrong_kind(self, item: MapNode, kinds: list[Text]) -> None:
-        known = ", ".join(self._checks)
-        if kinds:
-            self._document.mistake(
-                kinds[1], f"an expectation has one kind, and {kinds[0].text!r} is there already"
-            )
-            return
-        near = [(key, suggestion(key.text, self._checks)) for key, _ in item.pairs]
-        key, suggest = next(((key, word) for key, word in near if word), (item.pairs[0][0], ""))
-        self._document.mistake(key, f"an expectation needs one of the keys {known}", suggest=suggest)
-
-    def _has_no_references(self, item: MapNode) -> bool:
-        """In an expectation only the matrix can be filled in: what values came to be, no recorded run says."""
-        right = True
-        for text in texts_of(item):
-            try:
-                found = [piece for piece in pieces(text.text) if not isinstance(piece, str)]
-            except Misplaced as wrong:
-                self._document.misplaced(text, wrong)
-                right = False
-                continue
-            for reference in found:
-                self._document.mistake(
-                    text, f"{reference} cannot stand here: expectations know names of the matrix only"
-                )
-                right = False
-        return right
-
-
-@dataclass
-class _Placing:
-    """A step that was read, before its names were checked."""
-
-    written: WrittenStep
-    entry: Entry
-    section: Section
-    inner: list[_Placing]
-
-
-_PARAMETERS = frozenset({"signal"})
-"""Verbs that are also keys of other steps."""
+def _chosen(labels: tuple[Label, ...], wanted: str | None) -> Label:
+    """The label of that name, or the first."""
+    return next((one for one in labels if one.label == wanted), labels[0])
 
 
 def _short(key: str, node: Any) -> Any:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from runner.addresses import Address
 from runner.errors import Unmet
 from runner.scope import Scope
-from runner.values import Address
 
 INTERNET = ("AF_INET", "AF_INET6")
 

@@ -4,8 +4,6 @@ Steps do no I/O and see no clock: they yield commands and are sent their outcome
 (described in its docstring, one line each), what names it needs and makes, and what it expects.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
@@ -67,16 +65,17 @@ class Step(Model):
 
     host: Text | None = None
 
-    _maker: Step | None = PrivateAttr(default=None)
+    _maker: Any = PrivateAttr(default=None)
     _judged_by_returns: bool = PrivateAttr(default=False)
     _inner: Sequence[Any] = PrivateAttr(default=())
 
     @property
-    def maker(self) -> Step | None:
+    def maker(self) -> "Step | None":
         """The step that made the object this one works on; for `returns` the pending call."""
-        return self._maker
+        made: Step | None = self._maker
+        return made
 
-    def link(self, maker: Step | None, judged_by_returns: bool = False, inner: Sequence[Any] = ()) -> None:
+    def link(self, maker: "Step | None", judged_by_returns: bool = False, inner: Sequence[Any] = ()) -> None:
         """Say what its own map does not: who made the object it works on, whether a later `returns` judges the outcome
         instead, and which placed steps it plays."""
         self._maker = maker

@@ -3,12 +3,12 @@
 https://docs.python.org/3/library/socket.html; the manual pages are named with each step.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from runner.commands import Call, Constant, Kept, Outcome, Packed, Performance
+from runner.constants import CONSTANT_SCHEMA, constant
+from runner.errors import Misplaced
 from runner.expected import (
     EXPECTED_ADDRESS_SCHEMA,
     EXPECTED_BYTES_SCHEMA,
@@ -23,22 +23,12 @@ from runner.expected import (
     read_expected_bytes,
     read_expected_whole,
 )
-from runner.errors import Misplaced
 from runner.model import Reads, Surroundings
 from runner.names import holds_unfilled
 from runner.scope import Scope
 from runner.steps.base import ThingKind
 from runner.steps.sockets import SocketAddress, SocketStep
-from runner.values import (
-    BYTE_KEYS,
-    CONSTANT_SCHEMA,
-    Name,
-    Whole,
-    constant,
-    list_of,
-    read_bytes,
-    read_whole,
-)
+from runner.values import BYTE_KEYS, Name, Whole, list_of, read_bytes, read_whole
 
 
 def read_data(value: Any, around: Surroundings) -> Any:

@@ -3,8 +3,6 @@
 https://docs.python.org/3/library/socket.html#socket.socket.makefile and https://docs.python.org/3/library/io.html
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, ClassVar
 

@@ -3,8 +3,6 @@
 `repeat` and `include` are written out when the scenario is read; their classes say what they look like.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 

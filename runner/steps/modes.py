@@ -3,8 +3,6 @@
 https://docs.python.org/3/library/socket.html#notes-on-socket-timeouts
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 

@@ -3,13 +3,12 @@
 setsockopt(2), getsockopt(2); the level follows from the option's prefix.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 from runner.commands import Constant, Outcome
+from runner.constants import CONSTANT_SCHEMA, ConstantName, constant
 from runner.errors import Misplaced
 from runner.expected import (
     EXPECTED_WHOLE_SCHEMA,
@@ -28,16 +27,7 @@ from runner.numbers import read_number
 from runner.scope import Scope
 from runner.steps.base import MethodStep, ThingKind, check
 from runner.steps.structs import STRUCTS, TEXTS, TIMES, timeval
-from runner.values import (
-    BYTE_KEYS,
-    CONSTANT_SCHEMA,
-    ConstantName,
-    Name,
-    Whole,
-    constant,
-    read_bytes,
-    read_duration,
-)
+from runner.values import BYTE_KEYS, Name, Whole, read_bytes, read_duration
 
 LEVELS: Mapping[str, str | int] = {
     "SO_": "SOL_SOCKET",

@@ -3,8 +3,6 @@
 Programs run on a terminal of their own that does not echo, without a shell; `/programs` is the folder beside the scenario.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 

@@ -3,21 +3,20 @@
 https://docs.python.org/3/library/select.html, poll(2), select(2)
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import Field
 
 from runner.commands import Call, Constant, Kept, Outcome, Performance
+from runner.constants import CONSTANT_SCHEMA, constant
 from runner.errors import Misplaced, Unmet
 from runner.expected import shown
 from runner.model import Reads, Surroundings
 from runner.numbers import NUMBERS
 from runner.scope import Scope
 from runner.steps.base import CallStep, ThingKind
-from runner.values import CONSTANT_SCHEMA, NAME_SCHEMA, Duration, constant, list_of, read_name
+from runner.values import NAME_SCHEMA, Duration, list_of, read_name
 
 NAMES_SCHEMA = {"type": "array", "items": NAME_SCHEMA}
 Names: TypeAlias = Annotated[tuple[str, ...], Reads(list_of(read_name, single=True), NAMES_SCHEMA)]

@@ -3,12 +3,13 @@
 https://docs.python.org/3/library/socket.html#other-functions; what they ask is the host's own resolver.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
+from runner.addresses import Address, AddressText, read_address
 from runner.commands import Constant, Outcome
+from runner.constants import CONSTANT_SCHEMA, constant
+from runner.errors import Unmet
 from runner.expected import (
     EXPECTED_ADDRESS_SCHEMA,
     EXPECTED_TEXT_SCHEMA,
@@ -23,27 +24,12 @@ from runner.expected import (
     read_expected_text,
     shown,
 )
-from runner.errors import Unmet
 from runner.model import MisplacedAt, Reads, Surroundings
 from runner.scope import Scope
 from runner.steps import addresses
 from runner.steps.base import FunctionStep
 from runner.steps.sockets import Family, Protocol, SocketType
-from runner.values import (
-    CONSTANT_SCHEMA,
-    TEXT_SCHEMA,
-    Address,
-    AddressText,
-    Bytes,
-    Text,
-    Truth,
-    Whole,
-    constant,
-    list_of,
-    read_address,
-    read_text,
-    read_whole,
-)
+from runner.values import TEXT_SCHEMA, Bytes, Text, Truth, Whole, list_of, read_text, read_whole
 
 
 def read_service(value: Any, around: Surroundings) -> str | int:

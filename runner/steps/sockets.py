@@ -4,12 +4,12 @@ The reference is Python's `socket` module, https://docs.python.org/3/library/soc
 with each step.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 
+from runner.addresses import Address, read_address
 from runner.commands import Call, Command, Constant, Outcome
+from runner.constants import CONSTANT_SCHEMA, constant
 from runner.errors import Unmet
 from runner.expected import (
     EXPECTED_ADDRESS_SCHEMA,
@@ -27,19 +27,7 @@ from runner.names import Unfilled
 from runner.scope import Scope
 from runner.steps import addresses
 from runner.steps.base import FunctionStep, MethodStep, ThingKind
-from runner.values import (
-    CONSTANT_SCHEMA,
-    NAME_SCHEMA,
-    Address,
-    Name,
-    Whole,
-    constant,
-    list_of,
-    read_address,
-    read_name,
-    read_whole,
-    refuse,
-)
+from runner.values import NAME_SCHEMA, Name, Whole, list_of, read_name, read_whole, refuse
 
 Family: TypeAlias = Annotated[Constant | int, Reads(constant("AF_", "PF_"), CONSTANT_SCHEMA)]
 SocketType: TypeAlias = Annotated[Constant | int, Reads(constant("SOCK_"), CONSTANT_SCHEMA)]
