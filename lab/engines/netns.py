@@ -6,16 +6,13 @@ Here the plan is made, the child is started and told, and its answers become a `
 
 from __future__ import annotations
 
-import array
 import atexit
 import base64
-import contextlib
 import json
 import os
 import re
 import resource
 import socket
-import struct
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -24,149 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from lab.addressing import Plan, names_and_addresses, plan
-from lab.channel import Channel, SocketStream, tail_of
+from lab.channel import Channel, SocketStream
 from lab.engine import Interface
-from lab.engines import forbidden
+from lab.engines.child import Child, ChildGone
 from lab.errors import EngineMissing, LabError, Unsupported
 from lab.topology import Host, Topology
 
-START_S, UP_S, ANSWER_S, END_S = 20.0, 120.0, 30.0, 20.0
-"""How long the child may take to start, to make a lab, to answer and to end."""
-ROOT = Path(__file__).resolve().parents[2]
-"""The folder that holds the package `lab`."""
-HIDDEN = ("/tmp", "/run", "/var")
-"""Folders that hosts have for themselves: `lab.engines.rootfs.PRIVATE`."""
-_BOOT = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from lab.engines import zygote;"
-    "zygote.main(int(sys.argv[2]), sys.argv[3:])"
-)
+UP_S = 120.0
+"""How long the child may take to make a lab, and each of its agents to say hello."""
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?", re.ASCII)
-
-
-class _Child:
-    """The child and our end of its control socket. It dies with the thread that made it."""
-
-    def __init__(self) -> None:
-        self.rootless = False
-        self._entered = False
-        self._said = os.memfd_create("said")
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        with theirs:
-            self.pid = os.posix_spawn(
-                sys.executable,
-                [sys.executable, "-I", "-S", "-c", _BOOT, str(ROOT), str(os.getpid()), *kept_folders()],
-                _environment(),
-                file_actions=[
-                    (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-                    (os.POSIX_SPAWN_DUP2, self._said, 1),
-                    (os.POSIX_SPAWN_DUP2, self._said, 2),
-                    (os.POSIX_SPAWN_DUP2, theirs.fileno(), 3),
-                ],
-            )
-
-    def enter(self) -> None:
-        """Wait until it has its namespaces; raises EngineMissing where it cannot have them."""
-        if self._entered:
-            return
-        message, _, _ = self.receive(START_S)
-        if "failed" in message:
-            failed = message["failed"]
-            raise forbidden.explain(failed["doing"], failed["errno"], failed["text"])
-        self.rootless, self._entered = message["rootless"], True
-
-    def alive(self) -> bool:
-        """Whether it still runs."""
-        try:
-            return os.waitpid(self.pid, os.WNOHANG) == (0, 0)
-        except ChildProcessError:
-            return False
-
-    def ask(self, request: Mapping[str, str], timeout_s: float = ANSWER_S) -> Any:
-        """Ask for one thing about a host that is up; returns what it says. Raises LabError."""
-        self.send(request)
-        message, _, _ = self.receive(timeout_s)
-        if "failed" in message:
-            raise LabError(f"cannot {request['do']} host {request['host']}: {message['failed']['text']}")
-        return message["done"]
-
-    def send(self, request: Mapping[str, str], descriptors: tuple[int, ...] = ()) -> None:
-        """Send a request; raises LabError when the child is gone."""
-        try:
-            socket.send_fds(self._control, [json.dumps(request).encode()], descriptors)
-        except OSError:
-            raise self._gone() from None
-
-    def receive(self, timeout_s: float) -> tuple[dict[str, Any], list[int], int]:
-        """The next message, its descriptors, and the process id that came with it. Raises LabError."""
-        self._control.settimeout(timeout_s)
-        space = socket.CMSG_SPACE(4) + socket.CMSG_SPACE(12)
-        try:
-            data, ancillary, _, _ = self._control.recvmsg(65536, space, socket.MSG_CMSG_CLOEXEC)
-        except TimeoutError:
-            raise LabError(f"the lab's first process did not answer within {timeout_s:g} s") from None
-        except OSError:
-            data = b""
-        if not data:
-            raise self._gone()
-        descriptors, pid = array.array("i"), 0
-        for _, kind, value in ancillary:
-            if kind == socket.SCM_RIGHTS:
-                descriptors.frombytes(value)
-            elif kind == socket.SCM_CREDENTIALS:
-                pid = struct.unpack("=iII", value)[0]
-        return json.loads(data), list(descriptors), pid
-
-    def let_go(self) -> None:
-        """Have it end, without waiting for that."""
-        self._control.close()
-
-    def close(self) -> None:
-        """End it and all that it made, and wait until that is done."""
-        self.let_go()
-        try:
-            descriptor = os.pidfd_open(self.pid)
-        except ProcessLookupError:
-            descriptor = -1
-        if descriptor >= 0:
-            _wait_or_kill(descriptor)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
-        os.close(self._said)
-
-    def _gone(self) -> LabError:
-        said = tail_of(Path(f"/proc/self/fd/{self._said}")).strip()
-        return LabError("the lab's first process is gone" + (f"; its last words: {said}" if said else ""))
-
-
-def _wait_or_kill(descriptor: int) -> None:
-    import select
-    import signal
-
-    try:
-        polling = select.poll()
-        polling.register(descriptor, select.POLLIN)
-        if not polling.poll(END_S * 1000):
-            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-    finally:
-        os.close(descriptor)
-
-
-def _environment() -> dict[str, str]:
-    """What programs in hosts find in their environment: nothing of the user's."""
-    passed = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
-    return {"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": "/tmp", **passed}
-
-
-def kept_folders() -> list[str]:
-    """Folders of code that hosts must see although they lie where each host has a folder of its own."""
-    wanted = {
-        str(folder)
-        for one in (ROOT, sys.prefix, sys.base_prefix)
-        for folder in (Path(one), Path(one).resolve())
-    }
-    hidden = sorted(one for one in wanted if any(Path(top) in Path(one).parents for top in HIDDEN))
-    return [one for one in hidden if not any(Path(other) in Path(one).parents for other in hidden)]
 
 
 # The plan, as the child reads it
@@ -237,7 +100,7 @@ class NetnsLab:
     The host's kernel answers as before, and its capture goes on in the kernel's ring.
     """
 
-    def __init__(self, topology: Topology, planned: Plan, child: _Child) -> None:
+    def __init__(self, topology: Topology, planned: Plan, child: Child) -> None:
         self._topology = topology
         self._planned = planned
         self._child = child
@@ -299,10 +162,17 @@ class NetnsLab:
         stream = SocketStream(
             socket.socket(fileno=descriptor),
             logs / f"{host}.stderr",
-            lambda: str(self._child.ask({"do": "how", "host": host})),
+            lambda: self._how(host),
         )
         self._channels[host] = Channel(host, stream)
         self.pids[host] = pid
+
+    def _how(self, host: str) -> str:
+        """How a host ended."""
+        try:
+            return str(self._child.ask({"do": "how", "host": host}))
+        except LabError as error:
+            return error.what
 
     def _close(self) -> None:
         self._child.close()
@@ -316,7 +186,7 @@ class NetnsEngine:
     name = "netns"
 
     def __init__(self) -> None:
-        self._warm: _Child | None = None
+        self._warm: Child | None = None
         self._taking = threading.Lock()
 
     def ready(self) -> LabError | None:
@@ -343,15 +213,26 @@ class NetnsEngine:
         refuse_what_is_lacking(topology)
         planned = plan(topology, ip6=Path("/proc/net/if_inet6").exists())
         _raise_descriptor_limit(len(topology.hosts))
-        child = self._take()
-        lab = NetnsLab(topology, planned, child)
+        lab = self._made(topology, planned, logs)
         try:
-            lab._open(logs)
             yield lab
         finally:
             lab._close()
 
-    def _take(self) -> _Child:
+    def _made(self, topology: Topology, planned: Plan, logs: Path) -> NetnsLab:
+        """A lab that is up. A warm child may be dying when it is taken, which shows only now: then a new one is."""
+        was_warm = self._warm is not None
+        lab = NetnsLab(topology, planned, self._take())
+        try:
+            lab._open(logs)
+        except BaseException as error:
+            lab._close()
+            if was_warm and isinstance(error, ChildGone) and not lab.pids:
+                return self._made(topology, planned, logs)
+            raise
+        return lab
+
+    def _take(self) -> Child:
         """The child that is warm, or a new one, once it has its namespaces; raises LabError."""
         with self._taking:
             child, self._warm = self._warm, None
@@ -361,7 +242,7 @@ class NetnsEngine:
         if not sys.executable:
             raise EngineMissing("this Python does not know its own program", "Run it by its full path.")
         try:
-            child = child or _Child()
+            child = child or Child()
         except OSError as error:
             raise EngineMissing(f"cannot start {sys.executable}: {error.strerror}") from None
         try:

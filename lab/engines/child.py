@@ -1,0 +1,161 @@
+"""The child that holds a namespaces lab, as the runner sees it: starting it, telling it, and its end.
+
+What it does is `lab.engines.zygote`, whose docstring has the protocol. Nothing here knows what a lab looks like.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.channel import tail_of
+from lab.engines import forbidden
+from lab.errors import LabError
+
+START_S, ANSWER_S, END_S = 20.0, 30.0, 20.0
+"""How long the child may take to start, to answer and to end."""
+ROOT = Path(__file__).resolve().parents[2]
+"""The folder that holds the package `lab`."""
+HIDDEN = ("/tmp", "/run", "/var")
+"""Folders that hosts have for themselves: `lab.engines.rootfs.PRIVATE`."""
+_BOOT = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from lab.engines import zygote;"
+    "zygote.main(int(sys.argv[2]), sys.argv[3:])"
+)
+
+
+class ChildGone(LabError):  # noqa: N818 - said as it is, like HostGone
+    """The child ended while it was needed."""
+
+
+class Child:
+    """The child and our end of its control socket. It dies with the thread that made it."""
+
+    def __init__(self) -> None:
+        self.rootless = False
+        self._entered = False
+        self._said = os.memfd_create("said")
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        with theirs:
+            self.pid = os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-I", "-S", "-c", _BOOT, str(ROOT), str(os.getpid()), *kept_folders()],
+                _environment(),
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, self._said, 1),
+                    (os.POSIX_SPAWN_DUP2, self._said, 2),
+                    (os.POSIX_SPAWN_DUP2, theirs.fileno(), 3),
+                ],
+            )
+
+    def enter(self) -> None:
+        """Wait until it has its namespaces; raises EngineMissing where it cannot have them."""
+        if self._entered:
+            return
+        message, _, _ = self.receive(START_S)
+        if "failed" in message:
+            failed = message["failed"]
+            raise forbidden.explain(failed["doing"], failed["errno"], failed["text"])
+        self.rootless, self._entered = message["rootless"], True
+
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        try:
+            return os.waitpid(self.pid, os.WNOHANG) == (0, 0)
+        except ChildProcessError:
+            return False
+
+    def ask(self, request: Mapping[str, str], timeout_s: float = ANSWER_S) -> Any:
+        """Ask for one thing about a host that is up; returns what it says. Raises LabError."""
+        self.send(request)
+        message, _, _ = self.receive(timeout_s)
+        if "failed" in message:
+            raise LabError(f"cannot {request['do']} host {request['host']}: {message['failed']['text']}")
+        return message["done"]
+
+    def send(self, request: Mapping[str, str], descriptors: tuple[int, ...] = ()) -> None:
+        """Send a request; raises LabError when the child is gone."""
+        try:
+            socket.send_fds(self._control, [json.dumps(request).encode()], descriptors)
+        except OSError:
+            raise self._gone() from None
+
+    def receive(self, timeout_s: float) -> tuple[dict[str, Any], list[int], int]:
+        """The next message, its descriptors, and the process id that came with it. Raises LabError."""
+        self._control.settimeout(timeout_s)
+        space = socket.CMSG_SPACE(4) + socket.CMSG_SPACE(12)
+        try:
+            data, ancillary, _, _ = self._control.recvmsg(65536, space, socket.MSG_CMSG_CLOEXEC)
+        except TimeoutError:
+            raise LabError(f"the lab's first process did not answer within {timeout_s:g} s") from None
+        except OSError:
+            data = b""
+        if not data:
+            raise self._gone()
+        descriptors, pid = array.array("i"), 0
+        for _, kind, value in ancillary:
+            if kind == socket.SCM_RIGHTS:
+                descriptors.frombytes(value)
+            elif kind == socket.SCM_CREDENTIALS:
+                pid = struct.unpack("=iII", value)[0]
+        return json.loads(data), list(descriptors), pid
+
+    def let_go(self) -> None:
+        """Have it end, without waiting for that."""
+        self._control.close()
+
+    def close(self) -> None:
+        """End it and all that it made, and wait until that is done."""
+        self.let_go()
+        try:
+            descriptor = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            descriptor = -1
+        if descriptor >= 0:
+            _wait_or_kill(descriptor)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+        os.close(self._said)
+
+    def _gone(self) -> LabError:
+        said = tail_of(Path(f"/proc/self/fd/{self._said}")).strip()
+        return ChildGone("the lab's first process is gone" + (f"; its last words: {said}" if said else ""))
+
+
+def _wait_or_kill(descriptor: int) -> None:
+    try:
+        polling = select.poll()
+        polling.register(descriptor, select.POLLIN)
+        if not polling.poll(END_S * 1000):
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+    finally:
+        os.close(descriptor)
+
+
+def _environment() -> dict[str, str]:
+    """What programs in hosts find in their environment: nothing of the user's."""
+    passed = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+    return {"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": "/tmp", **passed}
+
+
+def kept_folders() -> list[str]:
+    """Folders of code that hosts must see although they lie where each host has a folder of its own."""
+    wanted = {
+        str(folder)
+        for one in (ROOT, sys.prefix, sys.base_prefix)
+        for folder in (Path(one), Path(one).resolve())
+    }
+    hidden = sorted(one for one in wanted if any(Path(top) in Path(one).parents for top in HIDDEN))
+    return [one for one in hidden if not any(Path(other) in Path(one).parents for other in hidden)]

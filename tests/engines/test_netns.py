@@ -1,0 +1,349 @@
+"""The namespaces engine: what is its own beside the contract of every engine."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.engine import Lab
+from lab.engines import child
+from lab.engines.child import kept_folders
+from lab.engines.forbidden import CONTAINER_OPTIONS, explain
+from lab.engines.netns import NetnsEngine, NetnsLab
+from lab.errors import HostGone, LabError, Unsupported
+from lab.topology import Host, Network, Topology
+from tests.engines.conftest import engine_or_skip
+from tests.engines.remote import Remote
+
+ROOT = Path(__file__).resolve().parents[2]
+PAIR = Topology.simple("server", "client")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NetnsLab]:
+    """A lab for tests that leave it as it was."""
+    engine_or_skip("netns")
+    with NetnsEngine().up(PAIR, logs=tmp_path_factory.mktemp("logs")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def server(lab: Lab) -> Remote:
+    return Remote(lab, "server")
+
+
+# What a host sees and may do
+
+
+def test_facts_and_process_ids(lab: NetnsLab) -> None:
+    assert lab.facts() == {
+        "engine": "netns",
+        "kernel": os.uname().release,
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "rootless": "no" if os.geteuid() == 0 else "yes",
+    }
+    own = Path("/proc/self/ns/net").stat().st_ino
+    seen = {Path(f"/proc/{lab.pids[host]}/ns/net").stat().st_ino for host in ("server", "client")}
+    assert len(seen | {own}) == 3
+
+
+def test_the_machines_files_cannot_be_written(server: Remote) -> None:
+    for path in ("/etc/new", "/usr/new", "/new", f"{ROOT}/new", "/proc/sys/net/ipv4/ip_forward", "/sys/new"):
+        said, status = server.run("sh", "-c", f"echo 1 > {path} && echo written")
+        assert (said, status == 0) == ("", False), path
+        assert not Path(path).exists() or "/proc" in path
+    for folder in ("/tmp", "/run", "/var/lib", "/var/tmp", "/dev/shm"):
+        assert server.run("sh", "-c", f"echo 1 > {folder}/new")[1] == 0, folder
+
+
+def test_a_host_may_use_the_network_but_not_the_machine(server: Remote) -> None:
+    assert sorted(server.run("ls", "/dev")[0].split()) == sorted(
+        [
+            "fd",
+            "full",
+            "net",
+            "null",
+            "ptmx",
+            "pts",
+            "random",
+            "shm",
+            "stderr",
+            "stdin",
+            "stdout",
+            "tty",
+            "urandom",
+            "zero",
+        ]
+    )
+    held = int(server.text_of("/proc/self/status").split("CapEff:\t")[1].split()[0], 16)
+    net_admin, sys_module, sys_admin, mknod = 12, 16, 21, 27
+    assert held >> net_admin & 1
+    assert not any(held >> number & 1 for number in (sys_module, sys_admin, mknod))
+    assert server.run("mount", "-t", "tmpfs", "tmpfs", "/tmp")[1] != 0
+    assert server.run("unshare", "-m", "true")[1] != 0
+
+
+def test_processes_of_others_are_out_of_sight(server: Remote) -> None:
+    pids = [name for name in server.run("ls", "/proc")[0].split() if name.isdigit()]
+    assert "1" in pids
+    assert len(pids) <= 3
+    assert sorted(server.run("ls", "/sys/class/net")[0].split()) == ["eth0", "lo"]
+
+
+def test_names_come_from_files_alone(server: Remote) -> None:
+    assert "hosts: files" in server.text_of("/etc/nsswitch.conf")
+    if Path("/etc/resolv.conf").is_file():
+        assert server.text_of("/etc/resolv.conf") == ""
+
+
+def test_the_kernel_is_quiet(server: Remote) -> None:
+    wanted = {
+        "ipv4/icmp_ratelimit": "0",
+        "ipv4/tcp_congestion_control": "reno",
+        "ipv4/ip_unprivileged_port_start": "1024",
+        "ipv4/conf/eth0/rp_filter": "0",
+        "ipv6/conf/eth0/accept_dad": "0",
+        "ipv6/conf/eth0/addr_gen_mode": "1",
+        "ipv6/conf/eth0/router_solicitations": "0",
+    }
+    for key, value in wanted.items():
+        assert server.text_of(f"/proc/sys/net/{key}").strip() == value, key
+
+
+def test_multicast_and_broadcast_have_a_way(lab: NetnsLab, server: Remote) -> None:
+    client = Remote(lab, "client")
+    receiving = server.socket("udp")
+    server.call("bind", ["", 7001], on=receiving)
+    sending = client.socket("udp")
+    client.call("setsockopt", {"constant": "SOL_SOCKET"}, {"constant": "SO_BROADCAST"}, 1, on=sending)
+    client.call("sendto", b"to all", ["255.255.255.255", 7001], on=sending)
+    assert server.call("recv", 100, on=receiving) == b"to all"
+    assert "error" not in client.reply("sendto", b"to a group", ["239.1.2.3", 7001], on=sending)
+
+
+def test_hosts_have_no_user_environment(server: Remote) -> None:
+    names = {line.split("=")[0] for line in server.run("env")[0].splitlines()}
+    assert names <= {"PATH", "LANG", "HOME", "LD_LIBRARY_PATH", "PWD", "SHLVL", "_"}
+
+
+def test_a_program_that_is_interrupted_at_the_terminal_is_the_runner_alone(lab: NetnsLab) -> None:
+    for pid in lab.pids.values():
+        assert os.getsid(pid) != os.getsid(0)
+
+
+# Many hosts
+
+
+def test_many_hosts_know_each_other_without_asking(tmp_path: Path) -> None:
+    with NetnsEngine().up(Topology.simple(*(f"h{number}" for number in range(24))), logs=tmp_path) as lab:
+        first = Remote(lab, "h0")
+        rows = first.text_of("/proc/net/arp").splitlines()[1:]
+        assert len(rows) == 23
+        assert {row.split()[2] for row in rows} == {"0x6"}  # ATF_COM | ATF_PERM of linux/if_arp.h
+        mine, theirs = first.connect_to(Remote(lab, "h23"), 6)
+        first.call("sendall", b"far", on=mine)
+        assert Remote(lab, "h23").call("recv", 3, on=theirs) == b"far"
+
+
+def test_first_packets_never_stall(tmp_path: Path) -> None:
+    for number in range(20):
+        with NetnsEngine().up(PAIR, logs=tmp_path) as lab:
+            server, client = Remote(lab, "server"), Remote(lab, "client")
+            receiving, to = server.bound("udp", 4 if number % 2 else 6)
+            sending = client.socket("udp", 4 if number % 2 else 6)
+            began = client.reply("sendto", b"first", to[:2], on=sending)["began"]
+            assert server.reply("recv", 100, on=receiving)["ended"] - began < 100_000_000
+
+
+# The child
+
+
+def test_a_warm_child_is_used_and_a_dead_one_is_replaced(tmp_path: Path) -> None:
+    engine = NetnsEngine()
+    assert engine.ready() is None
+    assert engine._warm is not None
+    warm = engine._warm.pid
+    with engine.up(PAIR, logs=tmp_path) as lab:
+        assert lab._child.pid == warm
+    assert engine.ready() is None
+    os.kill(engine._warm.pid, signal.SIGKILL)
+    with engine.up(PAIR, logs=tmp_path) as lab:
+        assert Remote(lab, "client").call("gethostname") == "client"
+
+
+def test_a_child_dies_with_the_thread_that_started_it(tmp_path: Path) -> None:
+    engine = NetnsEngine()
+    thread = threading.Thread(target=engine.ready)
+    thread.start()
+    thread.join()
+    with engine.up(PAIR, logs=tmp_path) as lab:
+        assert Remote(lab, "client").call("gethostname") == "client"
+
+
+def test_the_end_of_the_first_process_is_told(tmp_path: Path) -> None:
+    with NetnsEngine().up(PAIR, logs=tmp_path) as lab:
+        os.kill(lab._child.pid, signal.SIGKILL)
+        with pytest.raises(HostGone, match="host server is gone"):
+            for _ in range(1000):
+                lab.agent("server").ask(do="interfaces")
+        with pytest.raises(LabError, match="first process is gone"):
+            lab.kill("server")
+
+
+def test_how_a_host_ended_is_told(tmp_path: Path) -> None:
+    with NetnsEngine().up(PAIR, logs=tmp_path) as lab:
+        os.kill(lab.pids["server"], signal.SIGKILL)
+        with pytest.raises(HostGone, match=r"host server is gone: its first process was killed by SIGKILL"):
+            lab.agent("server").ask(do="interfaces")
+        assert Remote(lab, "client").call("gethostname") == "client"
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        (Host("server", nat="lab"), "address translation"),
+        (Host("server", scripted=True), "scripted"),
+        (Host("server", limits={"no_such": 1}), "no limit 'no_such'"),
+        (Host("../server"), "cannot be the name of a host"),
+        (Host("server", files={"../x": b""}), "not an absolute path"),
+    ],
+)
+def test_what_the_engine_lacks_is_unsupported(host: Host, said: str, tmp_path: Path) -> None:
+    with (
+        pytest.raises(Unsupported, match=said),
+        NetnsEngine().up(Topology((host,), (Network("lab", (host.name,)),)), logs=tmp_path),
+    ):
+        pass
+
+
+# Without privilege
+
+ANYWHERE = """
+import json, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from lab.engines.netns import ENGINE
+from lab.topology import Topology
+problem = ENGINE.ready()
+if problem:
+    raise problem
+programs = Path(sys.argv[2], "programs")
+with ENGINE.up(Topology.simple("a", "b", programs=programs), logs=Path(sys.argv[2], "logs")) as lab:
+    agent = lab.agent("a")
+    agent.ask(do="run", argv=["python3", sys.argv[1] + "/try.py"], makes="p")
+    said = agent.ask(do="call", on="p", method="read_until", arguments=[{"bytes": "\\x00"}])
+    print(json.dumps({"facts": dict(lab.facts()), "said": said, "capture": agent.ask(do="capture", ring=1 << 20)}))
+"""
+TRY = """
+import os, socket
+print(sorted(os.listdir("/programs")), socket.gethostbyname("b"))
+"""
+
+
+def test_anybody_can_have_a_lab_of_code_that_lies_under_tmp(tmp_path: Path) -> None:
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("needs root and setpriv, to become nobody")
+    python = next((one for one in (sys.executable, "/usr/bin/python3") if _nobody_can_run(one)), None)
+    if python is None:
+        pytest.skip("nobody can run no Python of this machine")
+    folder = Path("/tmp") / f"checkout-{os.getpid()}"
+    try:
+        shutil.copytree(ROOT / "lab", folder / "lab", ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "try.py").write_text(TRY, encoding="ascii")
+        for name in ("programs", "logs"):
+            (folder / name).mkdir()
+        (folder / "programs" / "one").touch()
+        (folder / "logs").chmod(0o777)
+        argv = [*_AS_NOBODY, python, "-c", ANYWHERE, str(folder), str(folder)]
+        done = subprocess.run(argv, capture_output=True, text=True, cwd="/", check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        assert told["facts"]["rootless"] == "yes"
+        assert told["said"]["bytes"] == "['one'] 10.0.0.2\n"
+    finally:
+        shutil.rmtree(folder)
+
+
+_AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+
+def _nobody_can_run(python: str) -> bool:
+    try:
+        newer = (
+            "import os, sys; sys.exit(sys.version_info < (3, 11) or not os.access(sys.executable, os.X_OK))"
+        )
+        return (
+            subprocess.run([*_AS_NOBODY, python, "-c", newer], capture_output=True, check=False).returncode
+            == 0
+        )
+    except OSError:
+        return False
+
+
+def test_kept_folders_are_those_below_what_hosts_have_for_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "ROOT", Path("/tmp/project"))
+    monkeypatch.setattr(sys, "prefix", "/tmp/project/.venv")
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    assert kept_folders() == ["/tmp/project"]
+    monkeypatch.setattr(sys, "base_prefix", "/var/python")
+    assert kept_folders() == ["/tmp/project", "/var/python"]
+
+
+# Why a machine cannot
+
+
+@pytest.mark.parametrize(
+    ("code", "settings", "contained", "said", "remedy"),
+    [
+        (errno.EPERM, {"kernel.unprivileged_userns_clone": "0"}, False, "for root only", "userns_clone=1"),
+        (
+            errno.EACCES,
+            {"kernel.apparmor_restrict_unprivileged_userns": "1"},
+            False,
+            "AppArmor",
+            "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+        ),
+        (errno.ENOSPC, {"user.max_user_namespaces": "0"}, False, "switched off", "max_user_namespaces=15000"),
+        (errno.ENOSPC, {"user.max_user_namespaces": "9"}, False, "too many", "max_*_namespaces"),
+        (errno.EPERM, {}, True, "the container forbids it", CONTAINER_OPTIONS),
+        (errno.EPERM, {}, False, "does not let us", "Run as root, or use the other engine: --engine docker."),
+        (errno.ENOSYS, {}, False, "does not let us", "Linux 5.12"),
+        (errno.EINVAL, {}, False, "does not let us", "without namespaces"),
+    ],
+)
+def test_a_refusal_says_what_to_change(
+    code: int, settings: dict[str, str], contained: bool, said: str, remedy: str
+) -> None:
+    error = explain("making namespaces", code, f"unshare: {os.strerror(code)}", settings.get, contained)
+    assert said in error.what
+    assert remedy in error.remedy
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to take the right to make namespaces away")
+def test_a_machine_that_forbids_namespaces_is_told_as_such() -> None:
+    script = "from lab.engines.netns import ENGINE\nprint(ENGINE.ready().what)"
+    forbidding = (
+        "import ctypes, os, sys; from lab import syscalls;"
+        "syscalls.unshare(syscalls.CLONE_NEWUSER);"
+        "open('/proc/self/setgroups', 'w').write('deny');"
+        "open('/proc/self/uid_map', 'w').write('0 0 1');"
+        "open('/proc/sys/user/max_user_namespaces', 'w').write('0');"
+        "open('/proc/sys/user/max_net_namespaces', 'w').write('0');"
+        f"os.execv({sys.executable!r}, [{sys.executable!r}, '-c', {script!r}])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", forbidding], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert "does not let us make a lab" in done.stdout, done.stderr
+    assert "namespaces are switched off" in done.stdout
