@@ -178,6 +178,12 @@ def test_after_behind_a_gap_finds_the_right_packet() -> None:
     assert not match(late, packets).holds, "the first x must be the first packet there"
 
 
+def test_an_exact_time_may_count_from_any_packet_that_fits() -> None:
+    text = '...\na -> b "x"\n...\na -> b "y" after=4ms'
+    assert match(text, datagrams("xx__xy")).holds
+    assert not match(text, datagrams("x_x_xy")).holds
+
+
 # --- speed ----------------------------------------------------------------------------------------
 
 
