@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,3 +115,25 @@ def agent_in(folder: Path, before: str = "", prefix: Sequence[str] = ()) -> Iter
 def namespace_agent(folder: Path, before: str = "") -> Any:
     """An agent in a network namespace of its own, with eth0 and eth1 joined to each other."""
     return agent_in(folder, NAMESPACE + (f" && {before}" if before else ""), ("unshare", "-n"))
+
+
+def until(host: Host, condition: Any, seconds: float = 2.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.002)
+
+
+def constant(name: str) -> dict[str, str]:
+    return {"constant": name}
+
+
+def notices(host: Host, identifier: int, seconds: float) -> list[str]:
+    """The system calls of the notices of a request in that time."""
+    time.sleep(seconds)
+    return [message["syscall"] for message in host.channel.receive() if message["id"] == identifier]
+
+
+def run(host: Host, name: str, *argv: str, **rest: Any) -> None:
+    reply = host.request(do="run", argv=list(argv), makes=name, **rest)
+    assert reply.get("value") == {"object": name}, reply
