@@ -6,7 +6,6 @@ Here the plan is made, the child is started and told, and its answers become a `
 
 from __future__ import annotations
 
-import atexit
 import base64
 import json
 import os
@@ -23,7 +22,7 @@ from typing import Any
 from lab.addressing import Plan, names_and_addresses, plan
 from lab.channel import Channel, SocketStream
 from lab.engine import Interface
-from lab.engines.child import Child, ChildGone
+from lab.engines.child import Child, ChildGone, collect
 from lab.errors import EngineMissing, LabError, Unsupported
 from lab.topology import Host, Topology
 
@@ -175,7 +174,7 @@ class NetnsLab:
             return error.what
 
     def _close(self) -> None:
-        self._child.close()
+        self._child.end()
         for channel in self._channels.values():
             channel.close()
 
@@ -198,14 +197,8 @@ class NetnsEngine:
         with self._taking:
             spare, self._warm = self._warm, child
         if spare is not None:
-            spare.close()
-        else:
-            atexit.register(self._let_go)
+            spare.end()
         return None
-
-    def _let_go(self) -> None:
-        if self._warm is not None:
-            self._warm.let_go()
 
     @contextmanager
     def up(self, topology: Topology, *, logs: Path) -> Iterator[NetnsLab]:
@@ -234,10 +227,11 @@ class NetnsEngine:
 
     def _take(self) -> Child:
         """The child that is warm, or a new one, once it has its namespaces; raises LabError."""
+        collect()
         with self._taking:
             child, self._warm = self._warm, None
         if child is not None and not child.alive():  # it dies with the thread that started it
-            child.close()
+            child.end()
             child = None
         if not sys.executable:
             raise EngineMissing("this Python does not know its own program", "Run it by its full path.")
@@ -248,7 +242,7 @@ class NetnsEngine:
         try:
             child.enter()
         except LabError:
-            child.close()
+            child.end()
             raise
         return child
 
