@@ -1,4 +1,5 @@
-"""Addresses of sockets as they are written in a scenario: `HOST:PORT`, `:PORT`, `[v6]:PORT`, a path, `@abstract`.
+"""Addresses of sockets as they are written in a scenario: `HOST:PORT`, `:PORT`, `[v6]:PORT`, a path,
+`@abstract`.
 
 What an address is on a real lab is `runner.steps.addresses`.
 """
@@ -20,8 +21,8 @@ from runner.values import read_text
 class Address:
     """A socket's address as written: `text` always, `host` and `port` where it has that form.
 
-    A path, `@abstract` name, or another family's address has neither. `refused` is a port (or text) that the API itself
-    will refuse, and `raises` says so.
+    A path, `@abstract` name, or another family's address has neither. `refused` is a port (or text) that the
+    API itself will refuse, and `raises` says so.
     """
 
     text: str

@@ -34,8 +34,8 @@ class Label:
 class WrittenStep:
     """One step as it is written, everything filled in that is known before the play.
 
-    `place` is its first key; `host` is None for what no host does. `body` is the map with the verb; `inner` are the steps
-    of an `until`.
+    `place` is its first key; `host` is None for what no host does. `body` is the map with the verb; `inner`
+    are the steps of an `until`.
     """
 
     document: Document
@@ -46,7 +46,7 @@ class WrittenStep:
     inner: tuple[WrittenStep, ...] = ()
 
 
-# -- matrix ------------------------------------------------------------------------------------------------------------
+# -- matrix ----------------------------------------------------------------------------------------
 
 
 def matrix_of(document: Document, root: MapNode) -> dict[str, tuple[Label, ...]]:
@@ -90,7 +90,7 @@ def combinations(matrix: Mapping[str, tuple[Label, ...]]) -> list[dict[str, str]
     return [dict(zip(names, labels, strict=True)) for labels in every]
 
 
-# -- filling in --------------------------------------------------------------------------------------------------------
+# -- filling in ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def _fits(key: Text, value: AnyNode, known: Known, document: Document) -> bool:
     return known.labels[key.text] in [one.text for one in options if isinstance(one, Text)]
 
 
-# -- steps -------------------------------------------------------------------------------------------------------------
+# -- steps -----------------------------------------------------------------------------------------
 
 
 class Expansion:

@@ -1,4 +1,5 @@
-"""Expectations between the document and the checks: each map finds its kind, and is read as that kind's class.
+"""Expectations between the document and the checks: each map finds its kind, and is read as that kind's
+class.
 
 What an expectation means is `runner.checks`; the registry is handed in.
 """
@@ -94,7 +95,8 @@ class Expectations:
         self._document.mistake(key, f"an expectation needs one of the keys {known}", suggest=suggest)
 
     def _has_no_references(self, item: MapNode) -> bool:
-        """In an expectation only the matrix can be filled in: what values came to be, no recorded run says."""
+        """In an expectation only the matrix can be filled in: what values came to be, no recorded run
+        says."""
         right = True
         for text in texts_of(item):
             try:

@@ -1,7 +1,7 @@
 """Values that are expected: `V`, a range `A..B`, `{any: [V, V]}`, `{has: V}`, `{length: N}`.
 
-Frozen data that says whether it holds for what was seen, and how it is written. When two values are the same is the
-asker's affair (an address without a port fits any port), so it may be handed in.
+Frozen data that says whether it holds for what was seen, and how it is written. When two values are the same
+is the asker's affair (an address without a port fits any port), so it may be handed in.
 """
 
 from __future__ import annotations
@@ -173,13 +173,14 @@ def _shown_bytes(value: bytes) -> str:
     return repr(text).replace("'", '"') if "'" not in text and '"' not in text else repr(text)
 
 
-# -- reading -----------------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------
 
 _RANGE = re.compile(r"\s*(.*?)\s*\.\.\s*(.*?)\s*")
 
 
 def expecting(reader: Reader, *, ranges: str | None = None) -> Callable[[Any, Surroundings], Expected]:
-    """A reader of what is expected, its single values read by `reader`; `ranges` is their unit (or empty) if they have.
+    """A reader of what is expected, its single values read by `reader`; `ranges` is their unit (or empty) if
+    they have.
 
     `{any}`, `{has}` and `{length}` are taken before the reader is asked.
     """
@@ -245,7 +246,8 @@ read_expected_address = expecting(read_address)
 def parts_or(
     whole: Reader, parts: Mapping[str, Reader], bare: str | None
 ) -> Callable[[Any, Surroundings], Mapping[str, Expected] | Expected]:
-    """A reader of `gives` where the result has parts: a map of some of them; a bare value stands for the part `bare`."""
+    """A reader of `gives` where the result has parts: a map of some of them; a bare value stands for the part
+    `bare`."""
 
     def read(value: Any, around: Surroundings) -> Mapping[str, Expected] | Expected:
         if isinstance(value, dict) and value and set(value) & set(parts):

@@ -1,15 +1,17 @@
-"""The base of every map in a scenario: a frozen pydantic model that is read from nodes, and how its mistakes are said.
+"""The base of every map in a scenario: a frozen pydantic model that is read from nodes, and how its mistakes
+are said.
 
-A field's type is `Annotated[T, Reads(function, schema)]`: the function gets the raw value (text, list or dict, as the
-file has it) and what surrounds it, returns a T, and raises `Misplaced` (a place inside the text) or `MisplacedAt` (a
-place inside a map or list). pydantic's own words never reach a reader. What single values mean is `runner.values`.
+A field's type is `Annotated[T, Reads(function, schema)]`: the function gets the raw value (text, list or
+dict, as the file has it) and what surrounds it, returns a T, and raises `Misplaced` (a place inside the text)
+or `MisplacedAt` (a place inside a map or list). pydantic's own words never reach a reader. What single values
+mean is `runner.values`.
 
 A class of an expectation says what it knows about names in an optional method:
 
     def mistakes(self, names: KnownNames) -> Iterator[MisplacedAt]: ...
 
-which is asked after the map was read; each `MisplacedAt(path, message, ...)` has the keys that lead to the value that is
-wrong, then line and column inside its text.
+which is asked after the map was read; each `MisplacedAt(path, message, ...)` has the keys that lead to the
+value that is wrong, then line and column inside its text.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ LARGEST_INCLUDED = 16 << 20
 
 
 class Model(BaseModel):
-    """A map of the language. Its keys are its fields; the class docstring describes each key in a line of its own."""
+    """A map of the language. Its keys are its fields; the class docstring describes each key in a line of its
+    own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, arbitrary_types_allowed=True)
 
@@ -72,7 +75,8 @@ class MisplacedAt(Misplaced):
 
 @dataclass(frozen=True)
 class KnownNames:
-    """The names of a scenario: its hosts, its networks, its sockets (with the host of each), and all other names."""
+    """The names of a scenario: its hosts, its networks, its sockets (with the host of each), and all other
+    names."""
 
     hosts: tuple[str, ...]
     networks: tuple[str, ...]
@@ -89,8 +93,8 @@ class Surroundings:
     """What a value is read in: the folder of the scenario, files brought in so far, and how strict to be.
 
     `given` holds files by their path as written, read before (a run judged elsewhere); None: read from disk.
-    `lenient` is true where the step says `raises`: what the socket API itself refuses is no mistake there. `hosts` are
-    the names of the lab, for suggestions.
+    `lenient` is true where the step says `raises`: what the socket API itself refuses is no mistake there.
+    `hosts` are the names of the lab, for suggestions.
     """
 
     folder: Path | None = None
@@ -162,7 +166,8 @@ def read_model(
     at: Node | None = None,
     called: str = "this map",
 ) -> ModelType | None:
-    """Read `value` (the raw value of `node`) as a model; None where it is wrong: the document has its mistakes then.
+    """Read `value` (the raw value of `node`) as a model; None where it is wrong: the document has its
+    mistakes then.
 
     `at` is where a missing key is told, `called` is what the map is in sentences (`connect`).
     """
@@ -196,8 +201,8 @@ def _read(
 ) -> ModelType | None:
     """Read a map field by field, all its mistakes into `found`.
 
-    pydantic keeps the fields, freezes what was read and writes the JSON Schema. Its own validators are not used: to build
-    them costs more than to read a whole scenario, and their words are not for people.
+    pydantic keeps the fields, freezes what was read and writes the JSON Schema. Its own validators are not
+    used: to build them costs more than to read a whole scenario, and their words are not for people.
     """
     if not isinstance(value, dict):
         found.append(MisplacedAt(path, f"{called} is a map"))
@@ -256,7 +261,8 @@ def _at(path: tuple[str | int, ...], wrong: Misplaced) -> MisplacedAt:
 
 @cache
 def _reader_of(model: type[Model], name: str) -> Reader | type[Model]:
-    """What reads a field: the function of its `Reads`, a model for a map in the map, or one of the plain types."""
+    """What reads a field: the function of its `Reads`, a model for a map in the map, or one of the plain
+    types."""
     info = model.model_fields[name]
     for mark in info.metadata:
         if isinstance(mark, Reads):

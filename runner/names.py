@@ -1,7 +1,7 @@
 """`$name` in texts: finding, checking and filling in.
 
-`$name.part` is a part of a value, `$x+1` adds a whole number, `$$` is a dollar. Nothing is evaluated, and which names
-there are is not known here.
+`$name.part` is a part of a value, `$x+1` adds a whole number, `$$` is a dollar. Nothing is evaluated, and
+which names there are is not known here.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class Unfilled:
 
 
 def pieces(text: str) -> Iterator[str | Reference]:
-    """The text cut at its references, `$$` already a dollar; raises Misplaced for a `$` that begins no name."""
+    """The text cut at its references, `$$` already a dollar; raises Misplaced for a `$` that begins no
+    name."""
     position = 0
     for found in _REFERENCE.finditer(text):
         if found.start() > position:
@@ -129,8 +130,8 @@ def _filled_text(text: str, look_up: Callable[[Reference], Any]) -> Any:
 def insert(text: str, known: Mapping[str, str]) -> str:
     """A text with the names of `known` replaced and everything else, also `$$`, left as it is.
 
-    What such a name stands for has no parts, so `.` behind it is plain text: `$kind.yaml`. `$i+1` adds where the value
-    is a whole number; raises Misplaced where it is not.
+    What such a name stands for has no parts, so `.` behind it is plain text: `$kind.yaml`. `$i+1` adds where
+    the value is a whole number; raises Misplaced where it is not.
     """
 
     def replaced(found: re.Match[str]) -> str:
@@ -149,7 +150,7 @@ def insert(text: str, known: Mapping[str, str]) -> str:
     return _REFERENCE.sub(replaced, text)
 
 
-# -- values ------------------------------------------------------------------------------------------------------------
+# -- values ----------------------------------------------------------------------------------------
 
 
 def is_address(value: Any) -> bool:

@@ -1,6 +1,7 @@
 """The names of a scenario: which there are, where each is made, and whether steps use them rightly.
 
-A name means one thing in the whole scenario. Mistakes go to the documents they are in; nothing is played here.
+A name means one thing in the whole scenario. Mistakes go to the documents they are in; nothing is played
+here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Numbers that Linux gives constants which results are told by: `getsockopt: c, option: SO_TYPE, gives: SOCK_DGRAM`.
+"""Numbers that Linux gives constants which results are told by: `getsockopt: c, option: SO_TYPE, gives:
+SOCK_DGRAM`.
 
-What a call is *asked* with travels by name and is looked up in the host; only what comes back needs this table. Sources:
-linux/socket.h, linux/in.h, asm-generic/poll.h (the values of x86 and arm).
+What a call is *asked* with travels by name and is looked up in the host; only what comes back needs this
+table. Sources: linux/socket.h, linux/in.h, asm-generic/poll.h (the values of x86 and arm).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Steps with their places, between the document and the stage: what each makes and uses, and how it is settled.
+"""Steps with their places, between the document and the stage: what each makes and uses, and how it is
+settled.
 
-A step is read twice: when the scenario is loaded, to find its mistakes, and when its turn has come and all names have
-values. Which names there are in the whole scenario is `runner.naming`.
+A step is read twice: when the scenario is loaded, to find its mistakes, and when its turn has come and all
+names have values. Which names there are in the whole scenario is `runner.naming`.
 """
 
 from __future__ import annotations
@@ -76,8 +77,8 @@ OUTCOME_WORDS = ("gives", "raises", "takes")
 class PlacedStep:
     """A step of a scenario, expanded, with its place.
 
-    `host` may still hold a `$name`. `makes` are the names that it makes; `uses` those that it needs before it can begin
-    (of `$name.part` the name), but not the pending call that `returns` waits for.
+    `host` may still hold a `$name`. `makes` are the names that it makes; `uses` those that it needs before it
+    can begin (of `$name.part` the name), but not the pending call that `returns` waits for.
     """
 
     place: Place
@@ -92,10 +93,8 @@ class PlacedStep:
     def settle(self, scope: Scope) -> Step:
         """The step with all names filled in; raises ScenarioError where a value does not fit its place."""
         source = self.source
-        if source.step is not None and not source.has_references:
-            step = source.step
-        else:
-            step = _settled(source, scope)
+        ready = None if source.has_references else source.step
+        step = ready or _settled(source, scope)
         _link(step, source, scope)
         return step
 

@@ -1,7 +1,8 @@
 """YAML as nodes with places: every scalar is kept as its written text, and every mistake has line and column.
 
-What keys mean is not known here. The parser is libyaml's; nodes are composed here from its events, so that depth, size
-and aliases are bounded while reading and nothing of YAML's idea of types (`no`, `1e10`, `0102`) gets in.
+What keys mean is not known here. The parser is libyaml's; nodes are composed here from its events, so that
+depth, size and aliases are bounded while reading and nothing of YAML's idea of types (`no`, `1e10`, `0102`)
+gets in.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Text(Node):
-    """A scalar: its text, how it was quoted (`'`, `"`, `|`, `>` or empty), and whether a name was filled in."""
+    """A scalar: its text, how it was quoted (`'`, `"`, `|`, `>` or empty), and whether a name was filled
+    in."""
 
     text: str
     style: str = ""
@@ -140,7 +142,8 @@ class Document:
 def _inside(document: Document, node: AnyNode, wrong: Misplaced) -> tuple[int, int] | None:
     """Line and column in the file of a place inside a node's text; None where that cannot be told.
 
-    In a literal block each line stands as it is, indented. In quotes, what is escaped is wider than what it means.
+    In a literal block each line stands as it is, indented. In quotes, what is escaped is wider than what it
+    means.
     """
     if not isinstance(node, Text) or node.filled or node.style == ">":
         return None
@@ -168,7 +171,7 @@ def _written_width(written: str, column: int, style: str) -> int:
     return position
 
 
-# -- reading -----------------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------
 
 
 class _StopError(Exception):
@@ -219,7 +222,8 @@ def read_text(text: str, name: str) -> Document:
 
 
 def _keep_unreadable(document: Document, error: Exception) -> None:
-    """Keep the mistake that the parser could not read the characters. (To look for them before takes longer.)"""
+    """Keep the mistake that the parser could not read the characters. (To look for them before takes
+    longer.)"""
     found = re.search(_UNPRINTABLE, document.text)
     lines = _LINE_ENDS.split(document.text[: found.start()] if found else "")
     shown = (
@@ -265,7 +269,7 @@ class _Composer:
         for event in self._events:
             match event:
                 case yaml.DocumentStartEvent() if root is not None:
-                    mark = event.start_mark
+                    mark = _place(event)
                     self._document.mistake_at(
                         mark.line, mark.column, 3, "a scenario file holds one YAML document only"
                     )

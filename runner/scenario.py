@@ -1,7 +1,7 @@
 """The document: one scenario file, read whole, every mistake told at once.
 
-Reading has four passes: nodes, hosts, steps written out and read, names checked; then expectations. The play is the
-stage's affair, the judgement the checks'; nothing here touches a lab.
+Reading has four passes: nodes, hosts, steps written out and read, names checked; then expectations. The play
+is the stage's affair, the judgement the checks'; nothing here touches a lab.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ __all__ = ["Place", "PlacedCheck", "PlacedStep", "Scenario", "Step", "cases", "l
 class Scenario:
     """One case of a scenario file, ready to be played and judged.
 
-    `case` are the labels of the matrix that hold here. `includes` are files that were brought in, by the path as
-    written (bytes that are no UTF-8 as surrogates, PEP 383). `text` is the file itself.
+    `case` are the labels of the matrix that hold here. `includes` are files that were brought in, by the path
+    as written (bytes that are no UTF-8 as surrogates, PEP 383). `text` is the file itself.
     """
 
     path: str
@@ -103,8 +103,8 @@ class ScenarioMap(Model):
 def cases(path: Path, settings: Mapping[str, str]) -> list[Mapping[str, str]]:
     """The cases of a scenario's matrix as name -> label, one empty mapping where there is none.
 
-    `settings` pick: only cases with these labels. Raises ScenarioError where the file or its matrix is wrong, UsageError
-    for a name or label that the matrix does not have.
+    `settings` pick: only cases with these labels. Raises ScenarioError where the file or its matrix is wrong,
+    UsageError for a name or label that the matrix does not have.
     """
     document = read_file(path)
     root = _root(document)
@@ -129,10 +129,11 @@ def load(
     case: Mapping[str, str] | None = None,
     includes: Mapping[str, str] | None = None,
 ) -> Scenario:
-    """Read one case of a scenario file (the first where none is said); raises ScenarioError with all mistakes.
+    """Read one case of a scenario file (the first where none is said); raises ScenarioError with all
+    mistakes.
 
-    `checks` are the kinds of expectations. `includes` stand for the files that the scenario brings in, by their path as
-    written; without it they are read from beside the file.
+    `checks` are the kinds of expectations. `includes` stand for the files that the scenario brings in, by
+    their path as written; without it they are read from beside the file.
     """
     return _Loading(read_file(path), path.parent, checks, includes).load(case)
 

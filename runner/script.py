@@ -1,7 +1,7 @@
 """The steps of a scenario: read one by one, then looked at together, then placed for the stage.
 
-Two passes, because a step may use names that only a later look at the whole scenario knows. What is written out before
-is `runner.expansion`, the rules of names are `runner.naming`.
+Two passes, because a step may use names that only a later look at the whole scenario knows. What is written
+out before is `runner.expansion`, the rules of names are `runner.naming`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The types of values in a scenario, as types of fields: text, numbers, durations, bytes, names.
 
 The place decides the type: each type reads a written text. Values that are expected, with their ranges and
-alternatives, are `runner.expected`; constants and addresses have modules of their own. Nothing here does I/O but `{file: ..}`, through its surroundings.
+alternatives, are `runner.expected`; constants and addresses have modules of their own. Nothing here does I/O
+but `{file: ..}`, through its surroundings.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def refuse_keys(value: Mapping[Any, Any], known: Sequence[str]) -> None:
             )
 
 
-# -- text, numbers, truth ------------------------------------------------------------------------------------------------
+# -- text, numbers, truth --------------------------------------------------------------------------
 
 
 def read_text(value: Any, around: Surroundings) -> str:
@@ -136,7 +137,7 @@ def duration_text(ns: int) -> str:
     return f"{ns / UNITS['ms']:g}ms" if ns % 1000 == 0 else f"{ns}ns"
 
 
-# -- bytes ---------------------------------------------------------------------------------------------------------------
+# -- bytes -----------------------------------------------------------------------------------------
 
 BYTE_KEYS = ("hex", "repeat", "random", "file", "join")
 
@@ -244,7 +245,7 @@ def read_name(value: Any, around: Surroundings) -> str:
     return text
 
 
-# -- maps and lists --------------------------------------------------------------------------------------------------------
+# -- maps and lists --------------------------------------------------------------------------------
 
 
 def list_of(reader: Reader, *, single: bool = False) -> Callable[[Any, Surroundings], tuple[Any, ...]]:
@@ -271,7 +272,7 @@ def map_of(reader: Reader) -> Callable[[Any, Surroundings], dict[str, Any]]:
     return read
 
 
-# -- types -----------------------------------------------------------------------------------------------------------------
+# -- types -----------------------------------------------------------------------------------------
 
 _SCALAR = {"type": ["string", "number", "boolean", "null"]}
 """What YAML tools may take a plain text for: the language reads the written text."""

@@ -1,7 +1,7 @@
 """The steps of the language, by verb.
 
-A module is imported when one of its verbs is asked for, so that a scenario costs only the steps that it uses; a test
-holds this table to the classes there are.
+A module is imported when one of its verbs is asked for, so that a scenario costs only the steps that it uses;
+a test holds this table to the classes there are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ _MODULES: Mapping[str, str] = {
     "data": "send:Send sendall:Sendall sendto:Sendto sendmsg:Sendmsg recv:Recv recvfrom:Recvfrom recv_into:RecvInto "
     "recvmsg:Recvmsg",
     "options": "setsockopt:Setsockopt getsockopt:Getsockopt",
-    "modes": "settimeout:Settimeout gettimeout:Gettimeout setblocking:Setblocking getblocking:Getblocking sleep:SleepStep",
+    "modes": "settimeout:Settimeout gettimeout:Gettimeout setblocking:Setblocking getblocking:Getblocking "
+    "sleep:SleepStep",
     "files": "makefile:Makefile readline:Readline read:Read write:Write flush:Flush",
     "ready": "poll:Poll select:Select",
     "resolving": "getaddrinfo:Getaddrinfo gethostbyname:Gethostbyname gethostname:Gethostname getfqdn:Getfqdn "
@@ -37,7 +38,9 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     for verb, name in (word.split(":") for word in words.split())
 }
 
-RESERVED = frozenset("sleep fault heal pause resume kill restart link repeat until include".split())
+RESERVED = frozenset(
+    ("sleep", "fault", "heal", "pause", "resume", "kill", "restart", "link", "repeat", "until", "include")
+)
 """Verbs of what no host does, also of those that come later: no host can have such a name."""
 
 

@@ -1,7 +1,7 @@
 """Addresses as the socket API wants them, and as it gives them.
 
-A scenario's `HOST:PORT` becomes what the socket's family takes; a seen address is compared with a written one. Where a
-host is, only the scope knows.
+A scenario's `HOST:PORT` becomes what the socket's family takes; a seen address is compared with a written
+one. Where a host is, only the scope knows.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def resolved(name: str, family: str, host: str, scope: Scope) -> str:
 
 
 def sameness(family: str, host: str, scope: Scope) -> Callable[[Any, Any], bool]:
-    """A test whether a written address is a seen one; for anything that is no address, bytes by their content."""
+    """A test whether a written address is a seen one; for anything that is no address, bytes by their
+    content."""
 
     def same(expected: Any, seen: Any) -> bool:
         if isinstance(expected, Address):
@@ -57,7 +58,8 @@ def sameness(family: str, host: str, scope: Scope) -> Callable[[Any, Any], bool]
 
 
 def is_same(expected: Address, seen: Any, host: str, scope: Scope) -> bool:
-    """Whether a seen address is the written one; without a port any fits, a host's every address is its own."""
+    """Whether a seen address is the written one; without a port any fits, a host's every address is its
+    own."""
     if not isinstance(seen, list | tuple):
         return unix_text(seen) == expected.text or (
             expected.host is not None and _is_host(expected.host, seen, scope)

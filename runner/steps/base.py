@@ -1,7 +1,8 @@
 """What every step is: one verb of the language, as a frozen model whose `perform` is a generator of commands.
 
-Steps do no I/O and see no clock: they yield commands and are sent their outcomes. A step's class has its verb, its keys
-(described in its docstring, one line each), what names it needs and makes, and what it expects.
+Steps do no I/O and see no clock: they yield commands and are sent their outcomes. A step's class has its
+verb, its keys (described in its docstring, one line each), what names it needs and makes, and what it
+expects.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,7 +35,8 @@ ThingKind = Literal["socket", "file", "program", "socket or file", "value"]
 
 
 def read_blocks(value: Any, around: Surroundings) -> Blocks:
-    """`true`: seen asleep in the kernel, then the scenario goes on; `forever`: and asleep still at the end."""
+    """`true`: seen asleep in the kernel, then the scenario goes on; `forever`: and asleep still at the
+    end."""
     known: Mapping[str, Blocks] = {"true": "yes", "forever": "forever", "false": "no"}
     text = "true" if value is True else "false" if value is False else read_text(value, around)
     if text not in known:
@@ -76,8 +78,8 @@ class Step(Model):
         return made
 
     def link(self, maker: "Step | None", judged_by_returns: bool = False, inner: Sequence[Any] = ()) -> None:
-        """Say what its own map does not: who made the object it works on, whether a later `returns` judges the outcome
-        instead, and which placed steps it plays."""
+        """Say what its own map does not: who made the object it works on, whether a later `returns` judges
+        the outcome instead, and which placed steps it plays."""
         self._maker = maker
         self._judged_by_returns = judged_by_returns
         self._inner = inner
@@ -102,7 +104,8 @@ class Step(Model):
         return self.host
 
     def perform(self, scope: Scope) -> Performance:
-        """What it does: yields commands, is sent outcomes, returns the value that `as` names; raises Unmet."""
+        """What it does: yields commands, is sent outcomes, returns the value that `as` names; raises
+        Unmet."""
         raise NotImplementedError
 
     def text(self) -> str:
@@ -293,7 +296,8 @@ class FunctionStep(CallStep):
 
 
 class MethodStep(FunctionStep):
-    """A call of a method of a socket, file or program that was made before: the value of the verb is its name."""
+    """A call of a method of a socket, file or program that was made before: the value of the verb is its
+    name."""
 
     @property
     def object(self) -> str:

@@ -25,6 +25,7 @@ from runner.expected import (
 )
 from runner.model import Reads, Surroundings
 from runner.names import holds_unfilled
+from runner.numbers import read_number
 from runner.scope import Scope
 from runner.steps.base import ThingKind
 from runner.steps.sockets import SocketAddress, SocketStep
@@ -267,7 +268,7 @@ class RecvInto(ReceiveStep):
 _MESSAGE = {
     "data": read_expected_bytes,
     "from": read_expected_address,
-    "flags": expecting(constant("MSG_")),
+    "flags": expecting(read_number, ranges=""),
     "ancdata": read_expected_whole,
 }
 _MESSAGE_SCHEMA = {

@@ -1,6 +1,7 @@
 """Steps that read and write a socket as a file, line by line.
 
-https://docs.python.org/3/library/socket.html#socket.socket.makefile and https://docs.python.org/3/library/io.html
+https://docs.python.org/3/library/socket.html#socket.socket.makefile and
+https://docs.python.org/3/library/io.html
 """
 
 from collections.abc import Mapping

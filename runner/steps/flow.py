@@ -22,7 +22,8 @@ STATES = (
     "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK",
     "LISTEN", "CLOSING", "NEW_SYN_RECV", "BOUND", "gone",
 )  # fmt: skip
-"""TCP states as Linux names them (net/tcp_states.h); BOUND has an address and nothing else, `gone` is in no table."""
+"""TCP states as Linux names them (net/tcp_states.h); BOUND has an address and nothing else, `gone` is in no
+table."""
 _OTHER_NAMES = {
     "FIN_WAIT_1": "FIN_WAIT1", "FIN_WAIT_2": "FIN_WAIT2", "SYN_RECEIVED": "SYN_RECV", "CLOSED": "CLOSE", "GONE": "gone",
 }  # fmt: skip
@@ -143,7 +144,8 @@ class Until(Step):
 
     def text(self) -> str:
         """`until its 2 steps hold, within 5s`."""
-        return f"until its {len(self._inner)} step{'s' if len(self._inner) != 1 else ''} hold, within {duration_text(self.within)}"
+        steps = "its step holds" if len(self._inner) == 1 else f"its {len(self._inner)} steps hold"
+        return f"until {steps}, within {duration_text(self.within)}"
 
 
 STEPS_SCHEMA = {"type": "array", "items": {"$ref": "#/$defs/step"}}
@@ -152,8 +154,8 @@ STEPS_SCHEMA = {"type": "array", "items": {"$ref": "#/$defs/step"}}
 class Repeat(Step):
     """Write steps out once for each value of a name.
 
-    for    the name and its values: {i: 1..20}, or a list {kind: [a, b]}; of several names, every combination
-    steps  the steps
+    repeat  a map of two keys: `for`, the name and its values ({i: 1..20}, or a list {kind: [a, b]}; of
+            several names every combination), and `steps`, the steps
     """
 
     verb: ClassVar[str] = "repeat"

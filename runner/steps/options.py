@@ -140,8 +140,8 @@ class Getsockopt(OptionStep):
     option      the option by name; its prefix says the level
     level       the level, where the option is a number
     buflen      how many bytes to ask for: the result is bytes then
-    gives       a whole number, constant or errno name; parts for SO_LINGER, SO_PEERCRED and TCP_INFO ({snd_cwnd: 10}), a
-                duration for SO_RCVTIMEO, a text for TCP_CONGESTION, bytes where `buflen` is said
+    gives       a whole number, constant or errno name; parts for SO_LINGER, SO_PEERCRED and TCP_INFO
+                ({snd_cwnd: 10}), a duration for SO_RCVTIMEO, a text for TCP_CONGESTION, bytes where `buflen` is said
     """
 
     verb: ClassVar[str] = "getsockopt"

@@ -1,9 +1,11 @@
 """Steps of programs: start one, read what it prints, type for it, wait for its end, send it a signal.
 
-Programs run on a terminal of their own that does not echo, without a shell; `/programs` is the folder beside the scenario.
+Programs run on a terminal of their own that does not echo, without a shell; `/programs` is the folder beside
+the scenario.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import Field
@@ -49,8 +51,8 @@ class RunStep(Step):
     run: Words
     as_: Annotated[Name, Field(alias="as")]
     env: Annotated[
-        dict[str, str], Reads(map_of(read_text), {"type": "object", "additionalProperties": TEXT_SCHEMA})
-    ] = {}
+        Mapping[str, str], Reads(map_of(read_text), {"type": "object", "additionalProperties": TEXT_SCHEMA})
+    ] = MappingProxyType({})
 
     def perform(self, scope: Scope) -> Performance:
         """Start it."""

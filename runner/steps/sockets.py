@@ -1,7 +1,7 @@
 """Steps that make sockets, join them and end them.
 
-The reference is Python's `socket` module, https://docs.python.org/3/library/socket.html, and the manual pages named
-with each step.
+The reference is Python's `socket` module, https://docs.python.org/3/library/socket.html, and the manual pages
+named with each step.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ from runner.names import Unfilled
 from runner.scope import Scope
 from runner.steps import addresses
 from runner.steps.base import FunctionStep, MethodStep, ThingKind
-from runner.values import NAME_SCHEMA, Name, Whole, list_of, read_name, read_whole, refuse
+from runner.values import NAME_SCHEMA, Name, Whole, is_whole, list_of, read_name, read_whole, refuse
 
 Family: TypeAlias = Annotated[Constant | int, Reads(constant("AF_", "PF_"), CONSTANT_SCHEMA)]
 SocketType: TypeAlias = Annotated[Constant | int, Reads(constant("SOCK_"), CONSTANT_SCHEMA)]
@@ -42,18 +42,12 @@ def read_socket_address(value: Any, around: Surroundings) -> Address | tuple[Any
 
 
 def _part(value: Any, around: Surroundings) -> Any:
+    """A part of another family's address: a number where it looks like one, else a text."""
     if isinstance(value, str):
-        digits = value.lower().removeprefix("0x")
-        return (
-            read_whole(value, around)
-            if digits
-            and all(one in "0123456789abcdef" for one in digits)
-            and (value.isdigit() or value.lower().startswith("0x"))
-            else value
-        )
-    if isinstance(value, int | bytes | Unfilled):
-        return value
-    refuse(value, "a text or a number")
+        return read_whole(value, around) if is_whole(value) else value
+    if not isinstance(value, int | bytes | Unfilled):
+        refuse(value, "a text or a number")
+    return value
 
 
 SocketAddress: TypeAlias = Annotated[
@@ -199,7 +193,8 @@ class Accept(SocketStep):
 
 
 class Connect(SocketStep):
-    """Connect a socket to an address: a stream socket shakes hands, a datagram socket only remembers (connect(2)).
+    """Connect a socket to an address: a stream socket shakes hands, a datagram socket only remembers
+    (connect(2)).
 
     connect  the socket
     to       the address of the peer

@@ -78,7 +78,8 @@ class Struct:
 
 
 def interface(name: str | None, host: str, scope: Scope) -> Any:
-    """The index of an interface: by its own name, or the name of a network that the host is on; 0 for none."""
+    """The index of an interface: by its own name, or the name of a network that the host is on; 0 for
+    none."""
     if name is None:
         return 0
     for end in scope.interfaces.get(host, ()):
@@ -111,9 +112,9 @@ _SOURCE = Struct(
 )
 
 TCP_INFO_PARTS = (
-    "state ca_state retransmits probes backoff options wscale flags rto ato snd_mss rcv_mss unacked sacked lost retrans "
-    "fackets last_data_sent last_ack_sent last_data_recv last_ack_recv pmtu rcv_ssthresh rtt rttvar snd_ssthresh snd_cwnd "
-    "advmss reordering rcv_rtt rcv_space total_retrans"
+    "state ca_state retransmits probes backoff options wscale flags rto ato snd_mss rcv_mss unacked sacked lost "
+    "retrans fackets last_data_sent last_ack_sent last_data_recv last_ack_recv pmtu rcv_ssthresh rtt rttvar "
+    "snd_ssthresh snd_cwnd advmss reordering rcv_rtt rcv_space total_retrans"
 )
 """struct tcp_info of linux/tcp.h, its names without `tcpi_`, as far as every kernel has it."""
 
