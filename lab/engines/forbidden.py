@@ -20,9 +20,8 @@ _SETTINGS = (
 """Setting, the value that forbids, one that allows, its meaning. The first is Debian's, then Ubuntu's."""
 OTHERWISE = "Run as root, or use the other engine: --engine docker."
 CONTAINER_OPTIONS = (
-    "Start the container with `--cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt apparmor=unconfined` "
-    "and be root in it, or with `--security-opt seccomp=unconfined --security-opt systempaths=unconfined "
-    "--security-opt apparmor=unconfined`."
+    "Start the container with `--security-opt seccomp=unconfined --security-opt apparmor=unconfined` and either "
+    "`--security-opt systempaths=unconfined`, or `--cap-add SYS_ADMIN --cap-add NET_ADMIN` and be root in it."
 )
 
 
