@@ -76,6 +76,13 @@ class Engine(Protocol):
 
 
 @runtime_checkable
+class Warms(Protocol):
+    """An engine that can begin to get ready while the runner does something else."""
+
+    def warm(self) -> None: ...
+
+
+@runtime_checkable
 class Pauses(Protocol):
     """A lab that can stop the programs of a host while its kernel goes on answering."""
 

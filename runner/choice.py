@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab import engine as engines
-from lab.engine import Engine
+from lab.engine import Engine, Warms
+from lab.errors import LabError
 from lab.topology import Topology
 
 
@@ -32,6 +34,14 @@ def choose(name: str, topologies: Sequence[Topology]) -> Choice:
     return Choice(
         _ready(engines.find("netns")), f"the compose lab {found.project} is up, but has other hosts"
     )
+
+
+def warm(name: str) -> None:
+    """Have the engine that will probably play begin to get ready, without waiting; what goes wrong is told later."""
+    with contextlib.suppress(LabError):
+        engine = engines.find("netns" if name == "auto" else name)
+        if isinstance(engine, Warms):
+            engine.warm()
 
 
 def _ready(engine: Engine) -> Engine:

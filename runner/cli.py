@@ -31,6 +31,8 @@ RUNS = Path("runs")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Nothing that can go wrong in the world leaves a traceback."""
     _write_what_cannot_be_encoded_as_escapes()
+    # Looking for plug-ins of pydantic reads the metadata of every package there is, on each start.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         result = cli.main(
             args=None if argv is None else list(argv), prog_name="runner", standalone_mode=False
@@ -117,8 +119,10 @@ def run(
 
     PATHS are scenario files, or folders of them.
     """
+    from runner.choice import choose, warm
+
+    warm(engine)  # before the imports that take long: it wakes meanwhile
     from runner import running
-    from runner.choice import choose
     from runner.report import paper
     from runner.report.terminal import Terminal
 

@@ -7,6 +7,7 @@ Here the plan is made, the child is started and told, and its answers become a `
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -187,6 +188,13 @@ class NetnsEngine:
     def __init__(self) -> None:
         self._warm: Child | None = None
         self._taking = threading.Lock()
+
+    def warm(self) -> None:
+        """Start the child that the next `up` will use and do not wait for it: it wakes while others work."""
+        with self._taking:
+            if self._warm is None and sys.executable:
+                with contextlib.suppress(OSError):  # `ready` will say it
+                    self._warm = Child()
 
     def ready(self) -> LabError | None:
         """None, or why this machine cannot; starts the child that the next `up` will use."""
