@@ -21,7 +21,7 @@ from runner.history import StepRecord, StepStatus
 from runner.judge import Judgement
 from runner.rundir import Ending
 from runner.verdict import Finding
-from tests.runner.checks.echoes import LADDER, echo
+from tests.runner.checks.echoes import LADDER, echo, written
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def judged(
 
 
 def test_all_is_well(tmp_path: Path) -> None:
-    ladder = Packets.model_validate({"flow": "tcp c", "packets": LADDER})
+    ladder = written(Packets, {"flow": "tcp c", "packets": LADDER})
     found = judged(tmp_path, ladder, steps=(step(1, "passed"), step(2, "pending"), step(2, "passed")))
     assert found.verdict == "pass"
     steps, packets = found.findings
@@ -167,7 +167,7 @@ def test_a_step_that_failed_before_the_lab_broke_is_a_failure(tmp_path: Path) ->
 
 def test_dropped_packets_make_the_verdict_unknown(tmp_path: Path) -> None:
     seen = echo().evidence(tmp_path / "run", {"server": 7})
-    ladder = Packets.model_validate({"flow": "tcp c", "packets": LADDER})
+    ladder = written(Packets, {"flow": "tcp c", "packets": LADDER})
     scenario: Any = Expecting((Placed(ladder),))
     found = judge.judge(seen, scenario)
     assert found.verdict == "unknown"
@@ -196,6 +196,6 @@ def test_no_verdict_at_all(tmp_path: Path) -> None:
 
 
 def test_the_same_run_gives_the_same_judgement(tmp_path: Path) -> None:
-    ladder = Packets.model_validate({"flow": "tcp c", "packets": LADDER.replace("hello", "hullo")})
+    ladder = written(Packets, {"flow": "tcp c", "packets": LADDER.replace("hello", "hullo")})
     found = [judged(tmp_path / str(number), ladder) for number in range(2)]
     assert found[0] == found[1]

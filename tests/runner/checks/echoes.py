@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from runner.errors import ScenarioError
 from runner.evidence import Evidence
-from runner.model import Model
+from runner.model import Model, Surroundings, read_model
+from runner.names import unfilled
+from runner.reading import read_text, value_of
 from runner.verdict import Finding
 from tests.recorded import Connection, Recorded
 
@@ -77,5 +81,15 @@ def examine(
 
 def findings(check: type[Model], keys: Mapping[str, Any], evidence: Evidence) -> list[Finding]:
     """The same on evidence that was read already."""
-    model: Any = check.model_validate(dict(keys))
+    model: Any = written(check, keys)
     return list(model.examine(evidence))
+
+
+def written(check: type[Model], keys: Mapping[str, Any]) -> Any:
+    """An expectation read as a scenario is read; raises ScenarioError with its mistakes. JSON is YAML."""
+    document = read_text(json.dumps(keys), "here.yaml")
+    assert document.root is not None
+    model = read_model(check, document.root, unfilled(value_of(document.root)), document, Surroundings())
+    if document.mistakes:
+        raise ScenarioError(document.mistakes)
+    return model

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from runner.checks.count import Count
-from runner.errors import Blind
+from runner.errors import Blind, ScenarioError
 from runner.model import KnownNames
 from tests.recorded import Recorded
-from tests.runner.checks.echoes import echo, examine
+from tests.runner.checks.echoes import echo, examine, written
 
 
 def count(run: Recorded, folder: Path, **keys: Any) -> tuple[str, str]:
@@ -78,11 +77,11 @@ def test_many_packets_are_not_all_listed(tmp_path: Path) -> None:
 def test_mistakes() -> None:
     keys = {"flow": "tcp d", "where": "IP.src = clint", "at": "x", "is": "1"}
     names = KnownNames(("client",), ("lab",), {"c": "client"})
-    found = list(Count.model_validate({"count": keys}).mistakes(names))
+    found = list(written(Count, {"count": keys}).mistakes(names))
     assert [(one.path, one.column, one.suggestion) for one in found] == [
         (("count", "flow"), 4, ""),
         (("count", "at"), 0, ""),
         (("count", "where"), 9, "client"),
     ]
-    with pytest.raises(ValidationError):
-        Count.model_validate({"count": {"flow": "tcp"}})
+    with pytest.raises(ScenarioError):
+        written(Count, {"count": {"flow": "tcp"}})

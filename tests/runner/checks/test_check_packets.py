@@ -12,7 +12,7 @@ from runner.errors import Blind
 from runner.model import KnownNames
 from runner.rundir import CaptureInfo
 from tests.recorded import MICROSECOND, Recorded, interface
-from tests.runner.checks.echoes import LADDER, echo, examine
+from tests.runner.checks.echoes import LADDER, echo, examine, written
 
 KEYS = {"flow": "tcp c", "packets": LADDER}
 NAMES = KnownNames(("client", "server"), ("lab",), {"c": "client", "conn": "server"})
@@ -93,9 +93,9 @@ def test_several_networks_need_to_be_told_apart(tmp_path: Path) -> None:
     (found,) = examine(Packets, {"flow": "udp", "packets": "", "net": "in"}, run, tmp_path)
     assert (found.verdict, found.summary) == ("pass", "udp: no packets, as expected")
     names = KnownNames(("client", "gate", "server"), ("in", "out"), {})
-    check = Packets.model_validate({"flow": "udp", "packets": ""})
+    check = written(Packets, {"flow": "udp", "packets": ""})
     assert [one.path for one in check.mistakes(names)] == [("packets",)]
-    assert not list(Packets.model_validate({"flow": "udp", "packets": "", "net": "in"}).mistakes(names))
+    assert not list(written(Packets, {"flow": "udp", "packets": "", "net": "in"}).mistakes(names))
 
 
 def test_names_that_do_not_exist_have_places() -> None:
@@ -105,7 +105,7 @@ def test_names_that_do_not_exist_have_places() -> None:
         "at": "cleint",
         "net": "lob",
     }
-    found = list(Packets.model_validate(keys).mistakes(NAMES))
+    found = list(written(Packets, keys).mistakes(NAMES))
     places = [(one.path[0], one.line, one.column, one.length, one.suggestion) for one in found]
     assert places == [
         ("flow", 0, 4, 4, "conn"),

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from runner.checks.states import States
-from runner.errors import Misplaced
+from runner.errors import ScenarioError
 from runner.model import KnownNames
 from runner.verdict import Finding
 from tests.recorded import Recorded
-from tests.runner.checks.echoes import echo, examine
+from tests.runner.checks.echoes import echo, examine, written
 
 CLIENT = ["SYN_SENT", "ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT"]
 SERVER = ["SYN_RECV", "ESTABLISHED", "CLOSE_WAIT", "LAST_ACK", "CLOSE"]
@@ -63,10 +62,10 @@ def test_what_was_not_captured_is_unknown(tmp_path: Path) -> None:
 
 def test_mistakes() -> None:
     names = KnownNames(("client",), ("lab",), {"c": "client"})
-    (wrong,) = States.model_validate({"states": {"d": CLIENT}}).mistakes(names)
+    (wrong,) = written(States, {"states": {"d": CLIENT}}).mistakes(names)
     assert wrong.path == ("states", "d")
-    with pytest.raises(ValidationError) as caught:
-        States.model_validate({"states": {"c": ["SYN_SENT", "SYN_RECEIVED"]}})
-    error = caught.value.errors()[0]["ctx"]["error"]
-    assert isinstance(error, Misplaced)
-    assert error.suggestion == "SYN_RECV"
+    with pytest.raises(ScenarioError) as caught:
+        written(States, {"states": {"c": ["SYN_SENT", "SYN_RECEIVED"]}})
+    (mistake,) = caught.value.mistakes
+    assert mistake.suggestion == "SYN_RECV"
+    assert mistake.source[mistake.column - 1 :].startswith("SYN_RECEIVED")

@@ -12,7 +12,7 @@ from runner.errors import Blind
 from runner.model import KnownNames
 from runner.verdict import Finding
 from tests.recorded import Recorded
-from tests.runner.checks.echoes import HELLO, echo, examine
+from tests.runner.checks.echoes import HELLO, echo, examine, written
 
 THERE = {"from": "c", "to": "conn"}
 
@@ -163,10 +163,10 @@ def test_what_was_not_captured_is_unknown(tmp_path: Path) -> None:
 
 def test_mistakes() -> None:
     names = KnownNames(("client",), ("lab",), {"c": "client", "conn": "server"})
-    found = list(Stream.model_validate({"stream": {"from": "d", "to": "con"}}).mistakes(names))
+    found = list(written(Stream, {"stream": {"from": "d", "to": "con"}}).mistakes(names))
     assert [(one.path, one.suggestion) for one in found] == [
         (("stream", "from"), ""),
         (("stream", "to"), "conn"),
     ]
-    (needs,) = Stream.model_validate({"stream": {"to": "conn"}}).mistakes(names)
+    (needs,) = written(Stream, {"stream": {"to": "conn"}}).mistakes(names)
     assert "needs `from`" in needs.message
