@@ -38,7 +38,7 @@ check: $(STAMP) ## format, lint, types, import rules and the tests that need nei
 	@echo "Checking types."
 	@$(BIN)/mypy --no-error-summary
 	@echo "Checking that imports flow downwards."
-	@$(BIN)/lint-imports --no-timing >.venv/imports.log || { cat .venv/imports.log; exit 1; }
+	@$(BIN)/lint-imports >.venv/imports.log || { cat .venv/imports.log; exit 1; }
 	@echo "Running the tests that need neither root nor Docker."
 	@$(BIN)/python -m pytest -q -n 2 -m "not docker and not root and not slow"
 

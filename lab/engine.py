@@ -1,7 +1,7 @@
 """The seam to the world: what an engine is and what a lab is.
 
-Very few methods on purpose: captures, offloads, socket calls and programs are requests to the agents, so that no
-engine implements them. Rare abilities are small protocols of their own, asked for with `isinstance`.
+Very few methods on purpose: captures, offloads, socket calls and programs are requests to the agents, so that
+no engine implements them. Rare abilities are small protocols of their own, asked for with `isinstance`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from lab.topology import Topology
 class Interface:
     """One end of a host on one network, as the lab made it.
 
-    Addresses are texts without prefix length; the first is the host's own on this network. `mac` is six pairs of
-    hexadecimal digits in small letters, joined by colons.
+    Addresses are texts without prefix length; the first is the host's own on this network. `mac` is six pairs
+    of hexadecimal digits in small letters, joined by colons.
     """
 
     host: str
@@ -68,7 +68,8 @@ class Engine(Protocol):
         ...
 
     def up(self, topology: Topology, *, logs: Path) -> AbstractContextManager[Lab]:
-        """Make it real. Each host's stderr goes to `logs/HOST.stderr`. Leaving takes it down, whatever happened.
+        """Make it real. Each host's stderr goes to `logs/HOST.stderr`. Leaving takes it down, whatever
+        happened.
 
         Raises LabError when it cannot be made, Unsupported when this engine or kernel lacks what it needs.
         """

@@ -1,6 +1,7 @@
 """Commands as an agent's requests, replies as outcomes, and calls as Python writes them.
 
-Translation only: what to ask is the steps' affair, when is the stage's, and what the words mean is `lab.agent`'s.
+Translation only: what to ask is the steps' affair, when is the stage's, and what the words mean is
+`lab.agent`'s.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Which engine plays, and why: `--engine auto` takes the compose lab that is up if all the scenarios fit it, else netns."""
+"""Which engine plays, and why.
+
+`--engine auto` takes the compose lab if it is up and all the scenarios fit it, else netns.
+"""
 
 from __future__ import annotations
 

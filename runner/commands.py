@@ -1,7 +1,7 @@
 """What steps ask of the lab, and what it came to.
 
-Frozen data. Steps yield commands and are sent outcomes; only `runner.stage` carries commands out. Nothing here does
-I/O or sees a clock.
+Frozen data. Steps yield commands and are sent outcomes; only `runner.stage` carries commands out. Nothing
+here does I/O or sees a clock.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Kept:
 class Call:
     """A function of Python's `socket` module, or a method `on` an object that an earlier call made.
 
-    `arguments` hold None, truth values, numbers, text, bytes, tuples and the classes above. `makes` names the object
-    that the call returns, or the first of the pair that it returns.
+    `arguments` hold None, truth values, numbers, text, bytes, tuples and the classes above. `makes` names the
+    object that the call returns, or the first of the pair that it returns.
     """
 
     host: str
@@ -129,10 +129,10 @@ class Failure:
 class Outcome:
     """What a command came to.
 
-    `began_ns` and `ended_ns` are CLOCK_REALTIME as the host measured it. `value` is the decoded result (lists for
-    tuples, {"object": name} for what `makes` kept). `asleep_ns` is when the thread was seen asleep in the kernel, or
-    None. `local` and `peer` are the addresses of the socket concerned after the call, lists as Python's `socket` gives
-    them.
+    `began_ns` and `ended_ns` are CLOCK_REALTIME as the host measured it. `value` is the decoded result (lists
+    for tuples, {"object": name} for what `makes` kept). `asleep_ns` is when the thread was seen asleep in the
+    kernel, or None. `local` and `peer` are the addresses of the socket concerned after the call, lists as
+    Python's `socket` gives them.
     """
 
     began_ns: int

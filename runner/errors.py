@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 PASSED, FAILED, WRONG, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes: all passed; a check or expectation failed; scenario or command line is wrong; could not run or could
-not see; interrupted."""
+"""Exit codes: all passed; a check or expectation failed; scenario or command line is wrong; could not run or
+could not see; interrupted."""
 
 
 @dataclass(frozen=True)
 class Mistake:
     """One thing that is wrong in a scenario file, with its place.
 
-    `line` and `column` count from 1; `length` is how many characters the caret line marks. `source` is the line's
-    text. `suggestion` is what was probably meant, or empty.
+    `line` and `column` count from 1; `length` is how many characters the caret line marks. `source` is the
+    line's text. `suggestion` is what was probably meant, or empty.
     """
 
     path: str
@@ -51,8 +51,9 @@ class ScenarioError(Exception):
 class Misplaced(ValueError):
     """Something is wrong inside one text of a scenario, at a place in it.
 
-    Raised by validators of texts that have a notation of their own (ladders, conditions, addresses); the reader turns it
-    into a `Mistake` with the place in the file. `line` and `column` count from 0 inside the text.
+    Raised by validators of texts that have a notation of their own (ladders, conditions, addresses); the
+    reader turns it into a `Mistake` with the place in the file. `line` and `column` count from 0 inside the
+    text.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Requests out to all agents, replies and timers back: the stage's one place to wait.
 
-Knows channels and the clock, and nothing of steps: every request and every timer carries a token, which comes back with
-what happened.
+Knows channels and the clock, and nothing of steps: every request and every timer carries a token, which comes
+back with what happened.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """All that happened in a run, in order: frozen records, one JSON line each in `history.jsonl`.
 
-This is the seam between playing and judging. Times are nanoseconds of CLOCK_REALTIME, the clock of the packets.
-Values in records are JSON as `lab.agent.encode` makes it; nothing here decodes or judges.
+This is the seam between playing and judging. Times are nanoseconds of CLOCK_REALTIME, the clock of the
+packets. Values in records are JSON as `lab.agent.encode` makes it; nothing here decodes or judges.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ StepStatus = Literal["passed", "failed", "pending", "again", "skipped", "broken"
 
 @dataclass(frozen=True)
 class StepRecord:
-    """A step began or ended. A step with `blocks` has a `pending` record first and its end later, same number.
+    """A step began or ended. A step with `blocks` has a `pending` record first and its end later, same
+    number.
 
-    `number` counts the steps as played, from 1 (a step played again by `repeat` or `until` has a new number each time).
-    `line` is the line in the scenario file (`path` where it came from an include). `text` is the step as a reader would
-    say it, with names filled in: `connect c to server:8888`. `reason` says why it failed or broke. `again` is a failure
-    inside `until`, which tries again: no failure of the run.
+    `number` counts the steps as played, from 1 (a step played again by `repeat` or `until` has a new number
+    each time). `line` is the line in the scenario file (`path` where it came from an include). `text` is the
+    step as a reader would say it, with names filled in: `connect c to server:8888`. `reason` says why it
+    failed or broke. `again` is a failure inside `until`, which tries again: no failure of the run.
     """
 
     kind: ClassVar[str] = "step"
@@ -42,9 +43,10 @@ class StepRecord:
 class CallRecord:
     """A call that a host made, written when it ended (or, still pending, when the lab went down: `ended_ns` None).
 
-    `object` is the name of the socket, file or program it was made on, or of the socket that a function made; `made` is
-    the name of what a method made (accept). `python` is the call as Python writes it. `failure` is a map of type, errno
-    and text. `local` and `peer` are the addresses of `object` after the call; `made_local` and `made_peer` those of `made`.
+    `object` is the name of the socket, file or program it was made on, or of the socket that a function made;
+    `made` is the name of what a method made (accept). `python` is the call as Python writes it. `failure` is
+    a map of type, errno and text. `local` and `peer` are the addresses of `object` after the call;
+    `made_local` and `made_peer` those of `made`.
     """
 
     kind: ClassVar[str] = "call"

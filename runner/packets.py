@@ -1,6 +1,7 @@
 """A frame with its headers read, and a transmission: one frame sent, with what arrived of it.
 
-Frozen data. Reading headers is `runner.headers`, names of fields are `runner.fields`, scapy is only in `runner.dissect`.
+Frozen data. Reading headers is `runner.headers`, names of fields are `runner.fields`, scapy is only in
+`runner.dissect`.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The common header fields of one frame, as numbers on the wire; -1 or empty text where the frame has no such field.
+    """The common header fields of one frame, as numbers on the wire; -1 or empty text where the frame has no
+    such field.
 
-    `ether_type` of the innermost tag. `protocol` is the upper protocol behind IPv6 extension headers. `ttl` is the hop
-    limit in IPv6. `fragment` is the offset in bytes, `more` the more-fragments flag; ports are read from first
-    fragments only. `flags` are the nine TCP flag bits. `code` and `type` are ICMP's, ICMPv6's or IGMP's; `operation` is
-    ARP's. `payload` is where the transport payload begins in the frame and `length` how many bytes it has (by the
-    lengths in the headers, so that Ethernet padding does not count). `src` and `dst` are IP addresses, or ARP's.
+    `ether_type` of the innermost tag. `protocol` is the upper protocol behind IPv6 extension headers. `ttl`
+    is the hop limit in IPv6. `fragment` is the offset in bytes, `more` the more-fragments flag; ports are
+    read from first fragments only. `flags` are the nine TCP flag bits. `code` and `type` are ICMP's, ICMPv6's
+    or IGMP's; `operation` is ARP's. `payload` is where the transport payload begins in the frame and `length`
+    how many bytes it has (by the lengths in the headers, so that Ethernet padding does not count). `src` and
+    `dst` are IP addresses, or ARP's.
     """
 
     source_mac: str = ""
@@ -51,8 +54,8 @@ class Header:
 class Packet:
     """One frame as one host's capture saw it.
 
-    `number` is its place in the capture file, from 1: Wireshark's frame number. `network` is the lab's name of the link.
-    `link` is the file format's number of the link: 1 is Ethernet, and a lab makes nothing else.
+    `number` is its place in the capture file, from 1: Wireshark's frame number. `network` is the lab's name
+    of the link. `link` is the file format's number of the link: 1 is Ethernet, and a lab makes nothing else.
     """
 
     number: int
@@ -76,10 +79,10 @@ class Packet:
 class Transmission:
     """One frame that a host sent, and its copies that arrived, on one network.
 
-    `source` and `target` are the owners of the packet's addresses (of its MACs where it has no IP): a host's name, or
-    the address itself where nobody owns it. `lost` is true where no capture of another host on that network saw it
-    although every host that should have received it was captured. `seq` and `ack` are relative to the flow's first
-    sequence numbers as Wireshark shows them, -1 without TCP.
+    `source` and `target` are the owners of the packet's addresses (of its MACs where it has no IP): a host's
+    name, or the address itself where nobody owns it. `lost` is true where no capture of another host on that
+    network saw it although every host that should have received it was captured. `seq` and `ack` are relative
+    to the flow's first sequence numbers as Wireshark shows them, -1 without TCP.
     """
 
     sent: Packet

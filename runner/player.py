@@ -1,7 +1,7 @@
 """One scenario played on one engine into one run directory.
 
-Brings up the lab, lets the stage play, drains the captures, and writes everything down, also when something broke.
-What it all means is judged from the directory, elsewhere.
+Brings up the lab, lets the stage play, drains the captures, and writes everything down, also when something
+broke. What it all means is judged from the directory, elsewhere.
 """
 
 from __future__ import annotations
@@ -69,8 +69,9 @@ def play(
 
     `keep` is called with the lab after the capture was written and before the lab goes down.
 
-    A lab that breaks is told in the returned RunInfo (`broken` and the problem), so is an interruption. Raises
-    Unsupported when engine or kernel lacks what the scenario needs, and LabError when the run could not even be written.
+    A lab that breaks is told in the returned RunInfo (`broken` and the problem), so is an interruption.
+    Raises Unsupported when engine or kernel lacks what the scenario needs, and LabError when the run could
+    not even be written.
     """
     playing = _Play(scenario, engine.name, time.time_ns())
     with _writing(folder):

@@ -31,9 +31,9 @@ Ended = Literal["pass", "fail", "unknown", "skipped", "interrupted"]
 class Wanted:
     """What the command line asks for.
 
-    `names` and `tags` choose scenarios (any of each must fit: part of the file's or the scenario's name; a tag);
-    scenarios tagged `slow` are left out unless asked for by tag, as a file or by `slow_too`. `settings` pick
-    values of matrices.
+    `names` and `tags` choose scenarios (any of each must fit: part of the file's or the scenario's name; a
+    tag); scenarios tagged `slow` are left out unless asked for by tag, as a file or by `slow_too`. `settings`
+    pick values of matrices.
     """
 
     paths: Sequence[Path]

@@ -1,4 +1,5 @@
-"""What a step may know when it is performed: hosts and their addresses, objects made so far, values named so far.
+"""What a step may know when it is performed: hosts and their addresses, objects made so far, values named so
+far.
 
 The stage keeps it up to date; steps only read it, and playbook tests make one by hand. No I/O here.
 """
@@ -41,8 +42,8 @@ class Scope:
     def address(self, host: str, family: str, seen_from: str) -> str:
         """The address of `host` that `seen_from` should use for a socket of that family (`AF_INET` or `AF_INET6`).
 
-        On a network that both are on, else the host's first. Raises KeyError for no such host, LookupError where it has
-        no address of the family.
+        On a network that both are on, else the host's first. Raises KeyError for no such host, LookupError
+        where it has no address of the family.
         """
         ends = self.interfaces[host]
         near = self.networks_of(seen_from) if seen_from in self.interfaces else set()

@@ -1,7 +1,8 @@
 """The only code that carries commands out: plays steps on a lab, in order, and writes down what happened.
 
-A step is a generator that yields commands and is sent their outcomes. The stage posts requests to agents, waits, keeps
-pending calls apart, and makes names known when what they name exists. It judges nothing: steps say `Unmet`.
+A step is a generator that yields commands and is sent their outcomes. The stage posts requests to agents,
+waits, keeps pending calls apart, and makes names known when what they name exists. It judges nothing: steps
+say `Unmet`.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Stage:
         self._trying = 0
         self._last_reason = ""
 
-    # Playing ----------------------------------------------------------------------------------------------------
+    # Playing
 
     def play(self, steps: Iterable[PlacedStep]) -> bool:
         """Play the steps in order, then wait for pending calls; False where one failed (its record says why).
@@ -115,7 +116,7 @@ class Stage:
         self._number += 1
         return self._number
 
-    # Commands ---------------------------------------------------------------------------------------------------
+    # Commands
 
     def _advance(self, performing: Performing, outcome: Outcome | None) -> None:
         """Send an outcome into the step and carry out what it asks for next."""
@@ -190,7 +191,7 @@ class Stage:
             self._trying -= 1
         return True
 
-    # What comes back --------------------------------------------------------------------------------------------
+    # What comes back
 
     def _pump(self, deadline_s: float) -> bool:
         """Handle what comes next, waiting for it until the deadline (monotonic seconds); False when nothing came."""
@@ -280,7 +281,7 @@ class Stage:
             performing.records.append(record)
             self._keep(record)
 
-    # Ends -------------------------------------------------------------------------------------------------------
+    # Ends
 
     def _finish(self, performing: Performing, value: Any) -> None:
         for name in performing.placed.makes:
@@ -340,7 +341,7 @@ class Stage:
         self._keep(record)
         self._watcher.step(record, tuple(performing.records) if performing else ())
 
-    # Names and pending calls --------------------------------------------------------------------------------------
+    # Names and pending calls
 
     def _known(self, name: str) -> bool:
         scope = self._scope

@@ -17,8 +17,9 @@ _RANK: dict[Verdict, int] = {"pass": 0, "unknown": 1, "fail": 2}
 class Finding:
     """One observation. `check` is the expectation's kind (`packets`, `count`, ...; `steps` for the play itself).
 
-    `summary` is one line, also when it passed (what was seen). `detail` is text of several lines: expected and seen side
-    by side, near misses. `path` and `line` are the place in the scenario. `packets` are numbers in the capture file, from 1.
+    `summary` is one line, also when it passed (what was seen). `detail` is text of several lines: expected
+    and seen side by side, near misses. `path` and `line` are the place in the scenario. `packets` are numbers
+    in the capture file, from 1.
     """
 
     verdict: Verdict

@@ -1,4 +1,5 @@
-"""Failure is as good as success: each trouble gives the right exit code, and says what happened, where, and what to do.
+"""Failure is as good as success: each trouble gives the right exit code, and says what happened, where, and
+what to do.
 
 Everything here runs the real command line in a process of its own.
 """
