@@ -1,5 +1,4 @@
-"""Failure is as good as success: each trouble gives the right exit code, and says what happened, where, and
-what to do.
+"""Failure is as good as success: each trouble gives the right exit code, and says what happened, where, and what to do.
 
 Everything here runs the real command line in a process of its own.
 """

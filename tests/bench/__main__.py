@@ -1,8 +1,7 @@
-"""`make bench`: each measure beside its reference, taken in turn in the same run; medians, and the ratio of
-the pairs.
+"""`make bench`: each measure beside its reference, taken in turn in the same run; medians, and the ratio of the pairs.
 
-Times on a shared machine mean little alone, so every row has a reference that was measured between its own
-samples. Nothing here is a test: it prints, and judges nothing.
+Times on a shared machine mean little alone, so every row has a reference that was measured between its own samples.
+Nothing here is a test: it prints, and judges nothing.
 """
 
 from __future__ import annotations
@@ -60,8 +59,7 @@ def main() -> int:
     kernel = os.uname().release
     python = sys.version.split()[0]
     console.print(
-        f"kernel {kernel}, Python {python}, {os.cpu_count()} processors, {'root' if os.geteuid() == 0 else 'no
-        root'}"
+        f"kernel {kernel}, Python {python}, {os.cpu_count()} processors, {'root' if os.geteuid() == 0 else 'no root'}"
     )
     table = Table("measure (median)", "ours", "reference", "ratio", "the reference is")
     for row in rows():

@@ -51,8 +51,7 @@ def main() -> int:
         rate = MEBIBYTES * 8 * 1.048576 / took
         for host, seen in recorder.captures.items():
             print(
-                f"  transfer at {rate:.0f} Mbit/s, {host}: {len(seen.frames)} packets, {seen.drops} lost
-                {seen.missing}"
+                f"  transfer at {rate:.0f} Mbit/s, {host}: {len(seen.frames)} packets, {seen.drops} lost {seen.missing}"
             )
     return 0
 
