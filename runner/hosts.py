@@ -5,8 +5,9 @@ Only what is written is read here; which addresses the rest gets is the engine's
 
 import re
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Annotated, Any, TypeAlias
+
+from pydantic import Field
 
 from lab.topology import DEFAULT_NETWORK, Host, Network, Topology
 from runner.errors import Misplaced
@@ -68,10 +69,6 @@ def _texts_schema(values: Mapping[str, Any]) -> dict[str, Any]:
 TextMap: TypeAlias = Annotated[Mapping[str, str], Reads(map_of(read_text), _texts_schema(TEXT_SCHEMA))]
 
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
-"""A map of nothing, where a key is left out."""
-
-
 class HostMap(Model):
     """A host's long form.
 
@@ -94,21 +91,23 @@ class HostMap(Model):
     addresses: Annotated[
         Mapping[str, tuple[str, ...]],
         Reads(read_addresses, {"type": ["object", "array", "string"]}),
-    ] = NOTHING
+    ] = Field(default_factory=dict)
     capabilities: Annotated[
         tuple[str, ...] | None,
         Reads(list_of(read_capability), {"type": "array", "items": {"type": "string"}}),
     ] = None
     user: TextValue | None = None
-    sysctls: TextMap = NOTHING
-    env: TextMap = NOTHING
+    sysctls: TextMap = Field(default_factory=dict)
+    env: TextMap = Field(default_factory=dict)
     files: Annotated[
         Mapping[str, bytes], Reads(map_of(read_bytes), _texts_schema({"$ref": "#/$defs/bytes"}))
-    ] = NOTHING
+    ] = Field(default_factory=dict)
     router: Truth = False
     nat: TextValue | None = None
     scripted: Truth = False
-    ulimits: Annotated[Mapping[str, int], Reads(read_limits, _texts_schema(WHOLE_SCHEMA))] = NOTHING
+    ulimits: Annotated[Mapping[str, int], Reads(read_limits, _texts_schema(WHOLE_SCHEMA))] = Field(
+        default_factory=dict
+    )
 
 
 class NetworkMap(Model):

@@ -5,7 +5,6 @@ the scenario.
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import Field
@@ -52,7 +51,7 @@ class RunStep(Step):
     as_: Annotated[Name, Field(alias="as")]
     env: Annotated[
         Mapping[str, str], Reads(map_of(read_text), {"type": "object", "additionalProperties": TEXT_SCHEMA})
-    ] = MappingProxyType({})
+    ] = Field(default_factory=dict)
 
     def perform(self, scope: Scope) -> Performance:
         """Start it."""
