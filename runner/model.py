@@ -174,8 +174,9 @@ def read_model(
     found: list[MisplacedAt] = []
     one = _read(model, value, surroundings, (), called, found)
     for wrong in found:
-        if isinstance(wrong, _MissingKey) and len(wrong.path) == 0:
-            document.mistake(at or _head(node), wrong.message)
+        if isinstance(wrong, _MissingKey):
+            place = find(node, wrong.path)[0] if wrong.path else at or _head(node)
+            document.mistake(place, wrong.message)
         elif isinstance(wrong, _UnknownKey):
             document.mistake(find(node, wrong.path)[0], wrong.message, suggest=wrong.suggestion)
         else:

@@ -115,7 +115,7 @@ class Step(Model):
         for name, info in sorted(fields, key=lambda field: (field[1].alias == "as", field[0] != self.verb)):
             value = getattr(self, name)
             key = info.alias or name
-            if key in UNSAID or value is None or value == info.default:
+            if key in UNSAID or value is None or value == info.get_default(call_default_factory=True):
                 continue
             words.append(_said(value) if key == self.verb else f"{key} {_said(value)}")
         return " ".join(words)
