@@ -45,18 +45,21 @@ def judge(evidence: Evidence, scenario: Scenario) -> Judgement:
     """Judge a run by its scenario. The same run directory always gives the same judgement."""
     findings = list(_steps(evidence))
     for placed in scenario.expect:
-        findings.extend(_examined(evidence, placed))
+        # the copy in the run directory is judged, and the file that was played is named
+        here = placed.place.path == scenario.path
+        path = evidence.info.scenario if here else placed.place.path
+        findings.extend(_examined(evidence, placed, path))
     return Judgement(combine(finding.verdict for finding in findings), tuple(findings))
 
 
-def _examined(evidence: Evidence, placed: PlacedCheck) -> Iterator[Finding]:
+def _examined(evidence: Evidence, placed: PlacedCheck, path: str) -> Iterator[Finding]:
     """The findings of one expectation, with its place."""
     found = list(_findings(evidence, placed))
     if not found:
         found = [Finding("unknown", placed.kind, "the check said nothing")]
     for finding in found:
         if not finding.line:
-            finding = replace(finding, path=placed.place.path, line=placed.place.line)
+            finding = replace(finding, path=path, line=placed.place.line)
         yield _of_unfinished(finding, evidence)
 
 

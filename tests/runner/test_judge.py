@@ -47,6 +47,7 @@ class Expecting:
     """As much of a scenario as judging needs."""
 
     expect: tuple[Placed, ...] = ()
+    path: str = "runs/1/scenario.yaml"
 
 
 class Saying:
@@ -193,6 +194,12 @@ def test_what_is_no_verdict_is_told(tmp_path: Path, text: str) -> None:
 def test_no_verdict_at_all(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         judge.read(tmp_path)
+
+
+def test_the_file_that_was_played_is_named_not_its_copy(tmp_path: Path) -> None:
+    scenario: Any = Expecting((Placed(Saying(PASS), place=At("runs/1/scenario.yaml")), Placed(Saying(PASS))))
+    found = judge.judge(echo().evidence(tmp_path / "run"), scenario)
+    assert [one.path for one in found.findings[1:]] == ["recorded.yaml", "echo.yaml"]
 
 
 def test_the_same_run_gives_the_same_judgement(tmp_path: Path) -> None:
