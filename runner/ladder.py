@@ -104,10 +104,11 @@ Entry = Line | Gap
 
 @dataclass(frozen=True)
 class Ladder:
-    """The lines of a ladder in order, and the text they were read from."""
+    """The lines of a ladder in order, the text they were read from, and what is wrong with other lines of it."""
 
     entries: tuple[Entry, ...]
     text: str = field(repr=False)
+    mistakes: tuple[Misplaced, ...] = ()
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -125,12 +126,21 @@ class Ladder:
 
 
 def parse(text: str) -> Ladder:
-    """Read a ladder; raises Misplaced with the place of the first mistake.
+    """Read a ladder; raises Misplaced with the place of the first mistake."""
+    found = read(text)
+    if found.mistakes:
+        raise found.mistakes[0]
+    return found
+
+
+def read(text: str) -> Ladder:
+    """Read a ladder and keep the mistakes of all its lines, each with its place.
 
     Blank lines, and what follows a `#` at the beginning of a line or behind a blank, mean nothing. A ladder
     without a line says that there is no packet at all.
     """
     entries: list[Entry] = []
+    mistakes: list[Misplaced] = []
     for number, written in enumerate(text.split("\n")):
         end = _without_comment(written)
         line = written[:end].rstrip()
@@ -138,12 +148,13 @@ def parse(text: str) -> Ladder:
             continue
         try:
             entry: Entry = Gap(number) if line.strip() == "..." else _Reader(line, number).line()
-            _check_after(entry, entries)
+            if not mistakes:
+                _check_after(entry, entries)
+            entries.append(entry)
         except Misplaced as error:
             error.line = number
-            raise
-        entries.append(entry)
-    return Ladder(tuple(entries), text)
+            mistakes.append(error)
+    return Ladder(tuple(entries), text, tuple(mistakes))
 
 
 def _without_comment(line: str) -> int:

@@ -32,7 +32,7 @@ def _parsed_by(parse: Callable[[str], _T]) -> Callable[[Any, Surroundings], _T]:
 
 
 FlowText: TypeAlias = Annotated[Flow, Reads(_parsed_by(flows.parse), _TEXT)]
-LadderText: TypeAlias = Annotated[Ladder, Reads(_parsed_by(ladder.parse), _TEXT)]
+LadderText: TypeAlias = Annotated[Ladder, Reads(_parsed_by(ladder.read), _TEXT)]
 ConditionsText: TypeAlias = Annotated[tuple[Condition, ...], Reads(_parsed_by(conditions.parse), _TEXT)]
 
 
@@ -84,6 +84,21 @@ def place_mistakes(
         yield MisplacedAt(
             (*path, key), f"there are several networks: say which with `net:` ({', '.join(names.networks)})"
         )
+
+
+def ladder_mistakes(found: Ladder, names: KnownNames, path: _Path) -> Iterator[MisplacedAt]:
+    """What is wrong with lines of a ladder, and hosts in the others that do not exist."""
+    for wrong in found.mistakes:
+        yield MisplacedAt(
+            path,
+            wrong.message,
+            line=wrong.line,
+            column=wrong.column,
+            length=wrong.length,
+            suggestion=wrong.suggestion,
+        )
+    for name, line, column in found.hosts():
+        yield from unknown(names, "hosts", name, path, line=line, column=column)
 
 
 # --- what must be seen ----------------------------------------------------------------------------

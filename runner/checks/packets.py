@@ -41,14 +41,15 @@ class Packets(Model):
     acks: Literal["loose", "strict"] = "loose"
 
     def mistakes(self, names: KnownNames) -> Iterator[MisplacedAt]:
-        """Names that do not exist."""
+        """Lines that are none, and names that do not exist."""
         yield from keys.flow_mistakes(self.flow, names, ("flow",))
         yield from keys.place_mistakes(self.at, self.net, names, (), "packets")
-        for name, line, column in self.packets.hosts():
-            yield from keys.unknown(names, "hosts", name, ("packets",), line=line, column=column)
+        yield from keys.ladder_mistakes(self.packets, names, ("packets",))
 
     def examine(self, evidence: Evidence) -> Iterator[Finding]:
-        """One finding; raises Blind where packets could not be seen."""
+        """One finding; raises Blind where packets could not be seen, Misplaced where the ladder is none."""
+        for wrong in self.packets.mistakes:
+            raise wrong
         losses = any(line.lost for line in self.packets.lines)
         keys.must_see(evidence, self.at, self.net, losses=losses)
         seen = flows.select(evidence, self.flow, self.net, self.at)

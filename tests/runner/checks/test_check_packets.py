@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runner.checks.packets import Packets
-from runner.errors import Blind
+from runner.errors import Blind, Misplaced
 from runner.model import KnownNames
 from runner.rundir import CaptureInfo
 from tests.recorded import MICROSECOND, Recorded, interface
@@ -115,6 +115,20 @@ def test_names_that_do_not_exist_have_places() -> None:
         ("packets", 1, 0, 6, "client"),
         ("packets", 1, 32, 5, "server"),
     ]
+
+
+def test_all_mistakes_of_a_ladder_are_told_at_once(tmp_path: Path) -> None:
+    lines = [
+        "client -> server SYN,AKC",
+        "client -> sever SYN",
+        "client - server ACK",
+        "client -> server ACK ? ?",
+    ]
+    check = written(Packets, {"flow": "tcp c", "packets": "\n".join(lines)})
+    found = [(one.line, one.column, one.suggestion) for one in check.mistakes(NAMES)]
+    assert found == [(0, 17, "SYN,ACK"), (2, 7, "->"), (3, 23, ""), (1, 10, "server")]
+    with pytest.raises(Misplaced):
+        list(check.examine(echo().evidence(tmp_path / "run")))
 
 
 def test_strict_acknowledgements(tmp_path: Path) -> None:
