@@ -7,10 +7,11 @@ which names there are is not known here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lab.engine import Interface
 from runner.errors import Misplaced
 from runner.scope import Scope
 
@@ -235,10 +236,29 @@ def _host_part(scope: Scope, host: str, parts: tuple[str, ...]) -> Any:
         ends = tuple(end for end in ends if end.network == parts[0])
         if not ends:
             raise Misplaced(f"host {host} is on no network {parts[0]}")
-    if len(parts) > 2 or parts[-1] not in ("ip4", "ip6", "mac"):
-        raise Misplaced(f"host {host} has no part {'.'.join(parts)!r} (its parts: name, ip4, ip6, mac)")
+    if len(parts) > 2 or parts[-1] not in _HOST_PARTS:
+        known = ", ".join(("name", *_HOST_PARTS))
+        raise Misplaced(f"host {host} has no part {'.'.join(parts)!r} (its parts: {known})")
     for end in ends:
-        value = {"ip4": end.ip4[:1], "ip6": end.ip6[:1], "mac": (end.mac,)}[parts[-1]]
+        value = _HOST_PARTS[parts[-1]](end)
         if value:
             return value[0]
     raise Misplaced(f"host {host} has no {parts[-1]}")
+
+
+def _broadcast(end: Interface) -> tuple[str, ...]:
+    """The directed broadcast address of a network: its own bits, and ones behind them (RFC 922 section 7)."""
+    import ipaddress
+
+    return tuple(
+        str(ipaddress.ip_interface(f"{one}/{end.prefix4}").network.broadcast_address) for one in end.ip4[:1]
+    )
+
+
+_HOST_PARTS: Mapping[str, Callable[[Interface], Sequence[str]]] = {
+    "ip4": lambda end: end.ip4[:1],
+    "ip6": lambda end: end.ip6[:1],
+    "mac": lambda end: (end.mac,),
+    "broadcast": _broadcast,
+}
+"""What a host has on a network: `$server.ip4`; the first of each is its own."""
