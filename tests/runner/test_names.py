@@ -44,6 +44,7 @@ def fill(value: Any) -> Any:
         ("$server.ip4", "192.0.2.1"),
         ("$server.ip6", "2001:db8::1"),
         ("$server.mac", "02:00:00:00:00:01"),
+        ("$server.broadcast", "192.0.2.255"),
         ("$server.name", "server"),
         ("$server.lab.ip4", "192.0.2.1"),
         ("see $n.", "see 7."),
