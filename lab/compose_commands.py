@@ -28,6 +28,10 @@ def up(report: Reporter) -> None:
     _engine_answers()
     images.build(report)
     _no_rival()
+    before = compose.running()
+    if before is not None and any(host.health == "unhealthy" for host in before.hosts):
+        report("The lab is up, but not healthy: it is taken down first.")
+        _compose("down", "--timeout", "1")
     _compose("up", "--detach")
     found = _wait_until_healthy()
     report(f"The lab is up ({time.monotonic() - began:.1f} s):")

@@ -42,6 +42,12 @@ def get(path: str, **query: str) -> Any:
     return data
 
 
+def labelled(label: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Containers, running or not, and networks that bear a label (`KEY` or `KEY=VALUE`), as Docker lists them."""
+    filters = json.dumps({"label": [label]})
+    return get("/containers/json", all="1", filters=filters), get("/networks", filters=filters)
+
+
 def address() -> str:
     """Where Docker is, as DOCKER_HOST says it."""
     return os.environ.get("DOCKER_HOST") or DEFAULT

@@ -144,13 +144,13 @@ def clean_docker() -> list[str]:
     except LabError:
         return []
     removed = []
-    with connected() as client, saying("cleaning up"):
-        wanted = {"label": [OWNER_LABEL]}
-        for one in client.containers(all=True, filters=wanted):
+    containers, networks = docker_socket.labelled(OWNER_LABEL)
+    with connected() as client:
+        for one in containers:
             if owner.is_gone(one["Labels"][OWNER_LABEL]):
                 remove_container(client, one["Id"])
                 removed.append(f"container {one['Names'][0].lstrip('/')}")
-        for one in client.networks(filters=wanted):
+        for one in networks:
             if owner.is_gone(one["Labels"][OWNER_LABEL]):
                 remove_network(client, one["Id"])
                 removed.append(f"network {one['Name']}")

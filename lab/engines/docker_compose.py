@@ -48,7 +48,7 @@ def _execute(client: Client, host: ComposeHost, stderr: Path) -> AttachedStream:
         command = ["python3", "-I", "-S", "-c", guest.READER]
         begun = client.exec_create(host.container, command, stdin=True, user="0:0", workdir=WORK_FOLDER)
         raw = client.exec_start(begun["Id"], socket=True)
-        return stream(client, host.container, raw, stderr)
+        return stream(host.container, raw, stderr)
 
 
 def _planned(host: ComposeHost, network: Network) -> Interface:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab import docker_socket
 from lab.container import IMAGE, RUN_LABEL
 from lab.engines import docker_plan
 from lab.engines.attached import AttachedStream
@@ -67,7 +68,7 @@ def _with_networks(client: Client, topology: Topology, labels: Mapping[str, str]
             if "overlaps" not in error.what:
                 raise
             clash = error
-            _remove_networks(client, run)
+            _remove_run(client, run)
     raise LabError(
         clash.what, "The subnets that the scenario asks for are in use; the netns engine has no such limit."
     )
@@ -145,7 +146,7 @@ class _Making:
         with saying(f"attaching to host {host.name}"):
             wanted = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
             raw = self._client.attach_socket(container, params=wanted)
-            made = stream(self._client, container, raw, self._logs / f"{host.name}.stderr")
+            made = stream(container, raw, self._logs / f"{host.name}.stderr")
         with self._lock:
             self._streams[container] = made
         return made
@@ -193,13 +194,6 @@ def archive(files: Mapping[str, bytes]) -> bytes:
 
 def _remove_run(client: Client, run: str) -> None:
     """Remove the containers of a run, then its networks."""
-    with saying("looking for what the run made"):
-        containers = client.containers(all=True, filters={"label": f"{RUN_LABEL}={run}"})
+    containers, networks = docker_socket.labelled(f"{RUN_LABEL}={run}")
     side_by_side(lambda one: remove_container(client, one["Id"]), containers)
-    _remove_networks(client, run)
-
-
-def _remove_networks(client: Client, run: str) -> None:
-    with saying("looking for the networks that the run made"):
-        networks = client.networks(filters={"label": f"{RUN_LABEL}={run}"})
     side_by_side(lambda one: remove_network(client, one["Id"]), networks)

@@ -13,14 +13,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lab import docker_socket
 from lab.channel import Channel, Message
 from lab.container import IMAGE
 from lab.engine import Interface
 from lab.engines import guest
 from lab.engines.attached import AttachedStream
-from lab.engines.docker import NOT_FOUND, explanation, saying, status
+from lab.engines.docker import saying
 from lab.engines.docker_plan import real_interfaces
-from lab.errors import LabError, Unsupported
+from lab.errors import EngineMissing, LabError, Unsupported
 from lab.topology import Topology
 
 if TYPE_CHECKING:
@@ -81,32 +82,38 @@ class DockerLab:
         self._interfaces[host] = real_interfaces(planned, seen)
 
     def pause(self, host: str) -> None:
-        """Freeze all processes of the host, its agent too, which answers after `resume`; not the kernel."""
-        with saying(f"pausing host {host}"):
-            self._client.pause(self.containers[host])
+        """Stop all processes of the host, its agent too, which answers after `resume`; the kernel goes on.
+
+        By signals, not by Docker's own pause: that never ends where it meets a health check that is just beginning,
+        as both hold the container's freezer (seen with Docker 20.10 and runc 1.1).
+        """
+        self._execute(host, guest.SIGNAL_ALL, "SIGSTOP")
         self.paused.add(host)
 
     def resume(self, host: str) -> None:
         """Let the processes of the host go on."""
-        with saying(f"resuming host {host}"):
-            self._client.unpause(self.containers[host])
+        self._execute(host, guest.SIGNAL_ALL, "SIGCONT")
         self.paused.discard(host)
 
     def kill(self, host: str) -> None:
         """A power cut: links go down first, so that the wire sees nothing of the end, then the processes."""
-        if host in self.paused:  # Docker kills nothing that is paused
-            self.resume(host)
+        self._execute(host, guest.LINKS_DOWN)
         with saying(f"killing host {host}"):
-            self._set_links_down(host)
             self._client.kill(self.containers[host], "SIGKILL")
+        self.paused.discard(host)
         self.killed.add(host)
 
-    def _set_links_down(self, host: str) -> None:
-        command = ["python3", "-I", "-S", "-c", guest.LINKS_DOWN]
-        begun = self._client.exec_create(self.containers[host], command, user="0:0")
-        self._client.exec_start(begun["Id"])
-        if self._client.exec_inspect(begun["Id"])["ExitCode"] != 0:
-            raise LabError(f"the links of host {host} could not be taken down")
+    def _execute(self, host: str, program: str, *arguments: str) -> None:
+        """Run a Python program in a host; raises LabError where it fails."""
+        with saying(f"reaching into host {host}"):
+            command = ["python3", "-I", "-S", "-c", program, *arguments]
+            begun = self._client.exec_create(self.containers[host], command, user="0:0")
+            said = self._client.exec_start(begun["Id"])
+            status = self._client.exec_inspect(begun["Id"])["ExitCode"]
+        if status != 0:
+            raise LabError(
+                f"reaching into host {host} failed: {said.decode('utf-8', 'replace').strip()[-300:]}"
+            )
 
 
 # Agents ---------------------------------------------------------------------------------------------
@@ -124,16 +131,14 @@ def _source(module: str) -> str:
     return Path(found.origin).read_text(encoding="utf-8")
 
 
-def stream(client: Client, container: str, raw: Any, stderr: Path) -> AttachedStream:
+def stream(container: str, raw: Any, stderr: Path) -> AttachedStream:
     """The stream over the connection that the SDK gives for an attached container or exec."""
     connected: socket.socket = getattr(raw, "_sock", raw)
     connected.setblocking(False)
     response = getattr(raw, "_response", None)
     buffered: Any = getattr(getattr(getattr(response, "raw", None), "_fp", None), "fp", None)
     early = (buffered.read1(1 << 16) or b"") if buffered is not None else b""
-    return AttachedStream(
-        connected, stderr, lambda: how_it_ended(client, container), early=early, holding=raw
-    )
+    return AttachedStream(connected, stderr, lambda: how_it_ended(container), early=early, holding=raw)
 
 
 def begin(
@@ -160,14 +165,14 @@ def engine_facts(client: Client) -> dict[str, str]:
         return {"engine": "docker", "docker": str(client.version()["Version"])}
 
 
-def how_it_ended(client: Client, container: str) -> str:
+def how_it_ended(container: str) -> str:
     """A few words on how a container's agent ended."""
     try:
-        state = client.inspect_container(container)["State"]
-    except OSError as error:
-        if status(error) == NOT_FOUND:
-            return "its container ended"
-        return f"the Docker engine does not answer any more ({explanation(error) or error})"
+        state = docker_socket.get(f"/containers/{container}/json")["State"]
+    except EngineMissing:
+        return "the Docker engine does not answer any more"
+    except LabError:
+        return "its container ended"
     if state["Running"]:
         return "its agent ended, its container still runs"
     killed = ", out of memory" if state.get("OOMKilled") else ""

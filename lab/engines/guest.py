@@ -63,6 +63,37 @@ for _, name in socket.if_nameindex():
 """
 """A program that takes every link down but lo: SIOCSIFFLAGS without IFF_UP, netdevice(7)."""
 
+SIGNAL_ALL = """
+import os, signal, sys, time
+number = signal.Signals[sys.argv[1]]
+def state(process):
+    try:
+        with open("/proc/%d/stat" % process) as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
+signalled = set()
+while True:
+    others = {int(name) for name in os.listdir("/proc") if name.isdigit()} - {1, os.getpid()} - signalled
+    if not others:
+        break
+    for process in others:
+        try:
+            os.kill(process, number)
+        except ProcessLookupError:
+            pass
+    signalled |= others
+deadline = time.monotonic() + 1
+while number == signal.SIGSTOP and time.monotonic() < deadline:
+    if all(state(process) in "TXZ" for process in signalled):
+        break
+    time.sleep(0.0005)
+"""
+"""A program that sends a signal to every process of the host but the first, which only waits; also to new ones.
+
+It returns when all have stopped: a thread stops when it next comes by the kernel's signal handling.
+"""
+
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_DELROUTE = 20, 21, 22, 24, 25
 RTA_DST, RTA_OIF, RTA_GATEWAY, IFA_ADDRESS, IFA_LOCAL = 1, 4, 5, 1, 2
 REQUEST, ACKNOWLEDGE, DUMP, REPLACE, CREATE = 1, 4, 0x300, 0x100, 0x400

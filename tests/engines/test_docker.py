@@ -23,7 +23,7 @@ import pytest
 from lab import docker_socket
 from lab.agent import decode
 from lab.channel import Channel
-from lab.container import OWNER_LABEL
+from lab.container import IMAGE, OWNER_LABEL
 from lab.engine import Kills, Lab, Pauses
 from lab.engines.docker import ENGINE, clean_docker, connected
 from lab.errors import EngineMissing, HostGone, LabError, Unsupported
@@ -43,12 +43,8 @@ def _docker() -> None:
 def ours() -> set[str]:
     """Containers and networks that this process's engine made."""
     me = f":{os.getpid()}:"
-    with connected() as client:
-        found = [
-            (one["Id"], one["Labels"]) for one in client.containers(all=True, filters={"label": OWNER_LABEL})
-        ]
-        found += [(one["Id"], one["Labels"]) for one in client.networks(filters={"label": OWNER_LABEL})]
-    return {identifier for identifier, labels in found if me in labels[OWNER_LABEL]}
+    containers, networks = docker_socket.labelled(OWNER_LABEL)
+    return {one["Id"] for one in (*containers, *networks) if me in one["Labels"][OWNER_LABEL]}
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +215,7 @@ def test_a_subnet_in_use_is_said(tmp_path: Path) -> None:
     with ENGINE.up(topology, logs=tmp_path):
         before = ours()
         with (
-            pytest.raises(LabError, match=r"(?s)overlaps.*--engine netns"),
+            pytest.raises(LabError, match=r"(?s)overlaps.*netns engine"),
             ENGINE.up(topology, logs=tmp_path),
         ):
             pass
@@ -349,22 +345,22 @@ def test_docker_going_away_names_the_host_and_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     relay = Relay(tmp_path / "s")
+    before, made = ours(), set()
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
-    before: set[str] = set()
     with pytest.raises(LabError) as error, ENGINE.up(PAIR, logs=tmp_path) as lab:
         with monkeypatch.context() as real:
             real.delenv("DOCKER_HOST")
-            before = ours()
+            made = ours() - before
         relay.cut()
         with pytest.raises(HostGone, match=r"host a is gone: .*does not answer"):
             lab.agent("a").ask(timeout_s=10, do="interfaces")
     assert "does not answer" in error.value.what and "start docker" in error.value.remedy
     monkeypatch.delenv("DOCKER_HOST")
     eventually(
-        lambda: len(ours() & before) == 1
-    )  # the hosts ended with their input; the network stays, as we live
+        lambda: len(ours() & made) == 1
+    )  # the hosts ended with their input; the network waits for `clean`
     with connected() as client:
-        for network in ours() & before:
+        for network in ours() & made:
             client.remove_network(network)
 
 
@@ -393,21 +389,37 @@ def test_a_runner_that_is_killed_leaves_only_what_clean_removes(pair: Lab) -> No
         [sys.executable, "-c", CHILD], stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as child:
         assert child.stdout is not None
-        containers = child.stdout.readline().split()[1:]
-        assert len(containers) == 2
+        assert child.stdout.readline().startswith("up")
+
+        def left(kind: int) -> list[str]:
+            found = docker_socket.labelled(OWNER_LABEL)[kind]
+            return [one["Id"] for one in found if f":{child.pid}:" in one["Labels"][OWNER_LABEL]]
+
+        assert len(left(0)) == 2 and len(left(1)) == 1
         child.send_signal(signal.SIGKILL)
         child.wait()
-
-        def still_there() -> list[str]:
-            with connected() as client:
-                return [one["Id"] for one in client.containers(all=True) if one["Id"] in containers]
-
-        eventually(lambda: not still_there())  # hosts end with their input, and Docker removes them
-        removed = clean_docker()
-    assert any(line.startswith("network socket-lab-") for line in removed)
-    assert not any("network" in line for line in clean_docker())
+        eventually(lambda: not left(0))  # hosts end with their input, and Docker removes them
+        clean_docker()
+    assert not left(1)
     assert ours() == mine  # nothing of a runner that lives
     assert pair.agent("a").ask(do="interfaces")
+
+
+def test_clean_removes_hosts_too_and_says_what(tmp_path: Path) -> None:
+    """Hosts whose Docker did not see the runner go; these were never the runner's at all."""
+    name = f"socket-lab-test-{uuid.uuid4().hex[:8]}"
+    program = "from lab import owner; print(owner.this_process())"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    label = ["--label", f"{OWNER_LABEL}={done.stdout.strip()}"]
+    subprocess.run(
+        ["docker", "network", "create", "--internal", *label, name], capture_output=True, check=True
+    )
+    command = ["docker", "run", "--detach", "--init", "--network", name, "--name", name, *label, IMAGE]
+    subprocess.run(command, capture_output=True, check=True)
+    assert {f"container {name}", f"network {name}"} <= set(clean_docker())
+    assert not {f"container {name}", f"network {name}"} & set(clean_docker())
 
 
 def test_two_labs_at_once_do_not_meet(pair: Lab, tmp_path: Path) -> None:
