@@ -17,7 +17,8 @@ and "do". Unknown keys are malformed, and so is a name in "makes" that was made 
   {"id", "do": "call", "function": NAME, "arguments": [V..]?, "keywords": {K: V}?, "makes": NAME?,
    "watch": true?}
         a function of the module `socket`, or one of `extra_functions`: poll, epoll, select, sleep, bytearray,
-        bytes; an object it returns is kept under the name in "makes". "A,B" keeps both of a pair: socketpair.
+        bytes, send_packet; an object it returns is kept under the name in "makes". "A,B" keeps both of a pair:
+        socketpair.
   {"id", "do": "call", "on": NAME, "method": NAME, ...the rest as above}
         a method of a kept object: a socket, a file made by makefile, a program made by run, a poll object, a
         bytearray (the buffer of a recv_into; `bytes` of it reads it). A method of a poll object tells kept
@@ -37,7 +38,8 @@ and "do". Unknown keys are malformed, and so is a name in "makes" that was made 
                                            "ip6": [..]}..]
   {"id", "do": "offload"}                  turn off checksum and segmentation offload on all but lo;
                                            {NAME: [what is off now..]}
-  {"id", "do": "capture", "ring": BYTES}   begin to capture on all but lo; replies when it does
+  {"id", "do": "capture", "ring": BYTES, "without": [NAME..]?}
+        begin to capture on all interfaces but lo and these; replies when it does
   {"id", "do": "frames"}                   what was captured since the last such request: {"blocks": [S..],
         "interfaces": {INDEX: NAME}, "packets": N, "drops": N, "more": true or false}. A block is base64 of
         records as in the kernel's ring: each begins with a tpacket3_hdr (linux/if_packet.h), whose
@@ -46,6 +48,13 @@ and "do". Unknown keys are malformed, and so is a name in "makes" that was made 
   {"id", "do": "privileges", "capabilities": [S..] or null, "user": S or null}
         what the threads that make calls, and programs, may do from now on (null: as the agent itself). A user
         other than root keeps exactly the capabilities that are named, and none where that is null.
+  {"id", "do": "start", "source": S, "makes": NAME}
+        a child process beside the agent, with its privileges: a Python that executes this source (standard
+        library only). It then reads requests from descriptor 0 and writes answers to descriptor 1, JSON objects,
+        a line each; its input ends with the agent
+  {"id", "do": "tell", "to": NAME, "what": {..}}
+        hand such a request to it and wait for the one line that it answers with, which is the reply's value; a
+        ChildProcessError where it has ended, with how
   {"id", "do": "quit"}                     replies, kills all programs with their children, and ends
 
 Replies
@@ -315,7 +324,35 @@ def extra_functions() -> dict[str, Callable[..., Any]]:
         "sleep": time.sleep,
         "bytearray": bytearray,
         "bytes": bytes,
+        "send_packet": send_packet,
     }
+
+
+def send_packet(level: str, data: bytes, to: str) -> None:
+    """Send one packet as it is. "ip4" and "ip6": with its IP header, to an address (raw(7)).
+
+    "frame": out of the interface that `to` names (packet(7)). Broadcast is allowed.
+    """
+    sender(level).sendto(data, (to, 0))
+
+
+SENDERS: dict[str, socket.socket] = {}
+"""The sockets of `send_packet`, which receive nothing. To close one of AF_PACKET takes the kernel milliseconds."""
+
+
+def sender(level: str) -> socket.socket:
+    """The socket for packets of that level."""
+    made = SENDERS.get(level)
+    if made is None:
+        family, protocol = {
+            "ip4": (socket.AF_INET, socket.IPPROTO_RAW),  # implies IP_HDRINCL
+            "ip6": (socket.AF_INET6, socket.IPPROTO_RAW),
+            "frame": (socket.AF_PACKET, 0),
+        }[level]
+        made = SENDERS.setdefault(level, socket.socket(family, socket.SOCK_RAW, protocol))
+        if level == "ip4":
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    return made
 
 
 class Kept:
@@ -718,6 +755,75 @@ def take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
+class Child:
+    """A process beside the agent that was given a Python program: it answers each line with one."""
+
+    def __init__(self, source: str) -> None:
+        import subprocess
+
+        program = source.encode()
+        self._unread = b""
+        self._process = subprocess.Popen(
+            [sys.executable or "python3", "-I", "-S", "-c", CHILD_READER % len(program)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._write(program)
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._process.stdin.fileno(), view) :]  # type: ignore[union-attr]
+        except BrokenPipeError:
+            raise ChildProcessError(errno.ECHILD, self._ending()) from None
+
+    def tell(self, what: dict[str, Any]) -> Plain:
+        """Hand it a request; its answer. Raises ChildProcessError where it has ended, TimeoutError after 10 s."""
+        self._write(json.dumps(what).encode() + b"\n")
+        answers = self._process.stdout.fileno()  # type: ignore[union-attr]
+        waiting = select.poll()
+        waiting.register(answers, select.POLLIN)
+        while b"\n" not in self._unread:
+            if not waiting.poll(CHILD_PATIENCE_MS):
+                raise TimeoutError(errno.ETIMEDOUT, "the child process does not answer")
+            data = os.read(answers, 1 << 20)
+            if not data:
+                raise ChildProcessError(errno.ECHILD, self._ending())
+            self._unread += data
+        line, _, self._unread = self._unread.partition(b"\n")
+        return Plain(json.loads(line))
+
+    def end(self) -> None:
+        """End its input and give it a second to leave."""
+        self._process.stdin.close()  # type: ignore[union-attr]
+        try:
+            self._process.wait(1)
+        except Exception:
+            self._process.kill()
+
+    def _ending(self) -> str:
+        code = self._process.wait()
+        if code < 0:
+            return "the child process was ended by %s" % signal_name(-code)
+        return "the child process ended with exit code %d" % code
+
+
+CHILD_PATIENCE_MS = 10_000
+CHILD_READER = """
+import os
+size, parts = %d, []
+while size:
+    part = os.read(0, size)
+    if not part:
+        os._exit(0)
+    parts.append(part)
+    size -= len(part)
+exec(compile(b"".join(parts), "child", "exec"), {"__name__": "__main__"})
+"""
+
+
 def signal_name(number: int) -> str:
     """SIGKILL for 9; the number as text where it has no name."""
     import signal
@@ -1095,12 +1201,12 @@ class Capture:
     given back, so a record without its interface's index is still being written.
     """
 
-    def __init__(self, ring: int) -> None:
+    def __init__(self, ring: int, without: list[str]) -> None:
         import mmap
 
         self._block = LARGE_BLOCK_BYTES if ring > LARGE_RING_BYTES else BLOCK_BYTES
         self._blocks = max(2, ring // self._block)
-        self._socket = packet_socket()
+        self._socket = packet_socket(without)
         try:
             self._socket.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V3)
             frames = self._block // 2048 * self._blocks
@@ -1232,30 +1338,30 @@ class Capture:
         return {str(index): name for index, name in self._names.items()}
 
 
-def packet_socket() -> socket.socket:
-    """A packet socket that receives nothing yet, and will never receive from lo."""
+def packet_socket(without: list[str]) -> socket.socket:
+    """A packet socket that receives nothing yet, and will never receive from lo and these interfaces."""
     made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     try:
-        attach_filter(made)
+        attach_filter(made, [socket.if_nametoindex(name) for name in ("lo", *without)])
     except BaseException:
         made.close()
         raise
     return made
 
 
-def attach_filter(made: socket.socket) -> None:
-    """Reject frames of lo: load the interface's index, compare, return (linux/filter.h, SKF_AD_IFINDEX)."""
+def attach_filter(made: socket.socket, rejected: list[int]) -> None:
+    """Reject interfaces: load the frame's index, compare with each, return (linux/filter.h, SKF_AD_IFINDEX)."""
     import array
 
+    count = len(rejected)
+    instructions = [(0x20, 0, 0, 0xFFFFF008)]
+    instructions += [(0x15, count - place, 0, index) for place, index in enumerate(rejected)]
+    instructions += [(0x06, 0, 0, 0x40000), (0x06, 0, 0, 0)]
     program = array.array("B")
-    for instruction in (
-        (0x20, 0, 0, 0xFFFFF008),
-        (0x15, 0, 1, socket.if_nametoindex("lo")),
-        (0x06, 0, 0, 0),
-        (0x06, 0, 0, 0x40000),
-    ):
+    for instruction in instructions:
         program.frombytes(struct.pack("HBBI", *instruction))
-    made.setsockopt(socket.SOL_SOCKET, 26, struct.pack("HP", 4, program.buffer_info()[0]))  # SO_ATTACH_FILTER
+    size = struct.pack("HP", len(instructions), program.buffer_info()[0])
+    made.setsockopt(socket.SOL_SOCKET, 26, size)  # SO_ATTACH_FILTER
 
 
 def listen_everywhere(made: socket.socket) -> None:
@@ -1291,15 +1397,17 @@ REQUESTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "asleep": ({"of": (str, int)}, {}),
     "interfaces": ({}, {}),
     "offload": ({}, {}),
-    "capture": ({"ring": int}, {}),
+    "capture": ({"ring": int}, {"without": list}),
     "frames": ({}, {}),
     "privileges": ({"capabilities": (list, type(None)), "user": (str, type(None))}, {}),
+    "start": ({"source": str, "makes": str}, {}),
+    "tell": ({"to": str, "what": dict}, {}),
     "quit": ({}, {}),
 }  # fmt: skip
 """What each request must have and may have beside "id" and "do"."""
 
 
-CHORES = ("asleep", "offload", "capture", "frames", "privileges", "quit")
+CHORES = ("asleep", "offload", "capture", "frames", "privileges", "start", "tell", "quit")
 """Requests that the main thread carries out: they need its privileges, or change what others may do."""
 
 
@@ -1332,8 +1440,10 @@ def check_request(request: Any) -> None:
             raise Malformed('"argv" is empty')
     elif do == "privileges":
         check_texts(request["capabilities"] or [], "capabilities")
-    elif do == "capture" and not 0 < request["ring"] <= 1 << 30:
-        raise Malformed('"ring" must be from 1 to 2**30')
+    elif do == "capture":
+        check_texts(request.get("without", []), "without")
+        if not 0 < request["ring"] <= 1 << 30:
+            raise Malformed('"ring" must be from 1 to 2**30')
 
 
 def check_call(request: dict[str, Any]) -> None:
@@ -1391,6 +1501,8 @@ class Agent:
             "capture": self._begin_capture,
             "frames": self._frames,
             "privileges": self._set_privileges,
+            "start": self._start,
+            "tell": self._tell,
             "quit": lambda job: None,
         }
 
@@ -1408,6 +1520,9 @@ class Agent:
     def _end(self) -> NoReturn:
         """Kill programs with their children and end, also with calls that still wait."""
         try:
+            for kept in list(self._objects.values()):
+                if isinstance(kept.thing, Child):
+                    kept.thing.end()
             if self._programs:
                 kill_descendants()
         finally:
@@ -1594,6 +1709,16 @@ class Agent:
         self._keep(job.makes[0], program)
         return {"value": {"object": job.makes[0]}}
 
+    def _start(self, job: Job) -> dict[str, Any]:
+        self._keep(job.makes[0], Child(job.request["source"]))
+        return {"object": job.makes[0]}
+
+    def _tell(self, job: Job) -> Plain:
+        child = self.kept(job.request["to"]).thing
+        if not isinstance(child, Child):
+            raise TypeError("%s is no child process" % job.request["to"])
+        return child.tell(job.request["what"])
+
     # the rest
 
     def _state(self, job: Job) -> dict[str, Any]:
@@ -1617,7 +1742,7 @@ class Agent:
     def _begin_capture(self, job: Job) -> None:
         if self._capture is not None:
             raise RuntimeError("this host captures already")
-        self._capture = Capture(job.request["ring"])
+        self._capture = Capture(job.request["ring"], job.request.get("without", []))
 
     def _frames(self, job: Job) -> dict[str, Any]:
         if self._capture is None:

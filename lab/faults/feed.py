@@ -1,0 +1,198 @@
+"""The fault process: reads what a host's stack sent into the detours, and sends on what faults leave of it.
+
+Runs in the host as a child of the agent: standard library only, Python 3.9 syntax. It takes one JSON line a request and
+answers each with one; at the end of its input it takes the detours away and ends.
+
+Requests, each an object with "do":
+  "lay"      {"wires": [[INTERFACE, KINDS]..]}: make a detour for each, see `lab.faults.wires`
+  "begin"    a fault: {"name", "kind", "parameters", "where", "to", "nth", "probability", "seed"}, see `lab.faults.line`
+  "heal"     {"name"}: end a fault; what it holds leaves now
+  "release"  what faults hold until something passes leaves now
+  "waits"    {"until": NS when the last frame that waits for its time is due, or 0}
+  "changes"  {"changes": [..], "more": true or false}: what was done to frames since the last time
+  "end"      take the detours away, answer and end
+  "counts"   {"in": N, "out": N, "lost": N}: frames read and sent, and those that it could not keep up with
+Answers: an object; with "error", a text, where the request could not be carried out.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import select
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from lab.faults import wires
+from lab.faults.batches import SLOTS, Intake, Outlet
+from lab.faults.frame import Frame
+from lab.faults.line import Line
+from lab.netlink import Netlink
+
+BUFFER_BYTES = 32 << 20
+MOST_CHANGES = 2000
+"""How many changes one answer holds at most."""
+_PR_SET_TIMERSLACK = 29
+
+
+class Feed:
+    """The detours of one host, and the loop that serves them."""
+
+    def __init__(self) -> None:
+        self.line = Line()
+        self._interfaces: list[str] = []
+        self._intakes: list[Intake] = []
+        self._outlets: list[Outlet] = []
+        self._seen = self._left = 0
+        self._ended = False
+
+    def serve(self, reader: int, writer: int) -> None:
+        """Carry out requests until the end of input."""
+        ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)  # else a delay is 50 us late
+        rest = b""
+        try:
+            while True:
+                for descriptor in self._wait(reader):
+                    if descriptor != reader:
+                        self._read(int(descriptor))
+                        continue
+                    data = os.read(reader, 1 << 16)
+                    if not data:
+                        return
+                    *lines, rest = (rest + data).split(b"\n")
+                    for line in lines:
+                        self._write(writer, self._answer(line))
+                        if self._ended:
+                            return
+        finally:
+            self._clear()
+
+    def _write(self, writer: int, answer: dict[str, Any]) -> None:
+        data = memoryview(json.dumps(answer).encode() + b"\n")
+        while data:
+            data = data[os.write(writer, data) :]
+
+    def _wait(self, reader: int) -> list[int]:
+        """Send what is due, then wait for frames, a request, or the time of the next frame that is due."""
+        now = time.time_ns()
+        self._send(self.line.due(now))
+        due = self.line.next_ns
+        timeout = None if due is None else max(0, due - time.time_ns()) / 1e9
+        watched = [reader, *(one.socket.fileno() for one in self._intakes)]
+        return select.select(watched, [], [], timeout)[0]
+
+    # frames
+
+    def _read(self, descriptor: int) -> None:
+        for number, intake in enumerate(self._intakes):
+            if intake.socket.fileno() == descriptor:
+                self._pass_on(number, intake)
+
+    def _pass_on(self, number: int, intake: Intake) -> int:
+        """Read one batch and send on what is left of it; returns how many frames were read."""
+        count = intake.read()
+        self._seen += count
+        outlet = self._outlets[number]
+        if not self.line.forces:
+            outlet.send_slots(intake, list(range(count)))
+            self._left += count
+            return count
+        unchanged: list[int] = []
+        for slot in range(count):
+            sent_ns = intake.time_ns(slot)
+            frame = Frame(bytes(intake.frame(slot)), sent_ns, sent_ns, number)
+            left = self.line.take(frame)
+            if len(left) == 1 and left[0] is frame:
+                unchanged.append(slot)
+                continue
+            self._send_slots(number, unchanged)
+            unchanged = []
+            self._send(left)
+        self._send_slots(number, unchanged)
+        return count
+
+    def _send_slots(self, number: int, slots: list[int]) -> None:
+        if slots:
+            self._outlets[number].send_slots(self._intakes[number], slots)
+            self._left += len(slots)
+
+    def _send(self, frames: Iterable[Frame]) -> None:
+        for frame in frames:
+            self._outlets[frame.wire].send(frame.data)
+            self._left += 1
+
+    def _drain(self) -> None:
+        """Pass on all that was sent before now, so that a change of faults meets none of it."""
+        for number, intake in enumerate(self._intakes):
+            while self._pass_on(number, intake) == SLOTS:
+                self._send(self.line.due(time.time_ns()))
+
+    # requests
+
+    def _answer(self, line: bytes) -> dict[str, Any]:
+        try:
+            request = json.loads(line)
+            handler = getattr(self, "do_" + request["do"])
+            self._drain()
+            return handler(request) or {}
+        except Exception as error:  # whoever asked is told; the frames go on
+            return {"error": "%s: %s" % (type(error).__name__, error)}
+
+    def do_lay(self, request: dict[str, Any]) -> None:
+        """Make the detours and the sockets at both of their ends."""
+        for number, (interface, kinds) in enumerate(request["wires"]):
+            self._interfaces.append(interface)
+            wires.lay(interface, number, kinds)
+            with open("/sys/class/net/%s/mtu" % interface) as file:
+                slot = (int(file.read()) + 22 + 2047) // 2048 * 2048
+            self._intakes.append(Intake(wires.wire_name(number) + "p", slot, BUFFER_BYTES))
+            self._outlets.append(Outlet(interface, BUFFER_BYTES))
+
+    def do_begin(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Put a fault in force."""
+        self.line.begin(request)
+        return {"at": time.time_ns()}
+
+    def do_heal(self, request: dict[str, Any]) -> dict[str, Any]:
+        """End a fault."""
+        self._send(self.line.heal(request["name"]))
+        return {"at": time.time_ns()}
+
+    def do_release(self, request: dict[str, Any]) -> None:
+        """Let go of what waits for others to pass."""
+        self._send(self.line.release())
+
+    def do_changes(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Hand over the oldest changes."""
+        changes = self.line.changes[:MOST_CHANGES]
+        del self.line.changes[:MOST_CHANGES]
+        return {"changes": changes, "more": bool(self.line.changes)}
+
+    def do_waits(self, request: dict[str, Any]) -> dict[str, Any]:
+        """How long the delayed frames need."""
+        return {"until": self.line.last_ns}
+
+    def do_counts(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What came in and went out; lost is what never reached us and what the kernel did not take from us."""
+        lost = sum(outlet.refused for outlet in self._outlets)
+        for number, intake in enumerate(self._intakes):
+            lost += intake.lost() + wires.passed(number)[1]
+        return {"in": self._seen, "out": self._left, "lost": lost}
+
+    def do_end(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The last request: frames of a host take the straight way again."""
+        self._ended = True
+        return {}
+
+    def _clear(self) -> None:
+        netlink = Netlink()
+        for number, interface in enumerate(self._interfaces):
+            wires.clear(netlink, interface, number)
+        netlink.close()
+
+
+def main() -> None:
+    """Be the fault process on stdin and stdout."""
+    Feed().serve(0, 1)

@@ -1,0 +1,195 @@
+"""The faults in force on one host: which frame each of them means, what becomes of it, and a note of every change.
+
+Runs in the host: standard library only, Python 3.9 syntax. Sees frames and no socket, no clock: whoever sends them asks
+`take` what leaves when.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Optional
+
+from lab.faults import FAULTS
+from lab.faults.frame import Fault, Frame, Memory
+from lab.faults.headers import Headers
+from lab.faults.selecting import test_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lab.faults.selecting import Test
+
+
+@dataclass(frozen=True)
+class Receivers:
+    """Whose frames are meant: MACs and IP addresses of the receivers, and the wires on which they are all there are, so
+    that a frame for a group is for them.
+    """
+
+    macs: frozenset[str]
+    addresses: frozenset[str]
+    alone_on: frozenset[int]
+
+    def include(self, found: Headers, wire: int) -> bool:
+        """Whether a frame goes to one of them; one for a group only where it goes to nobody else."""
+        if found.data[:1] and found.data[0] & 1:
+            return wire in self.alone_on
+        return found.data[:6].hex(":") in self.macs or found.address(True) in self.addresses
+
+
+@dataclass
+class InForce:
+    """One fault in force: what it means, how often it was met, and what it holds.
+
+    `nth` are ranges of counts, both ends included, an open end None; without it and without `probability` every frame
+    is struck.
+    """
+
+    name: str
+    fault: Fault
+    test: Optional[Test] = None
+    to: Optional[Receivers] = None
+    nth: Optional[list[tuple[int, Optional[int]]]] = None
+    probability: Optional[float] = None
+    chance: random.Random = field(default_factory=random.Random)
+    count: int = 0
+    memory: Memory = field(default_factory=Memory)
+
+    def means(self, found: Headers, wire: int) -> bool:
+        """Whether a frame is one of those that it counts."""
+        return (self.test is None or self.test(found)) and (self.to is None or self.to.include(found, wire))
+
+    def refuses(self, found: Headers, wire: int) -> bool:
+        """Whether it names a frame that goes to others as well, so that it cannot strike it for its receivers alone."""
+        group = bool(found.data[:1]) and bool(found.data[0] & 1)
+        return (
+            group
+            and self.test is not None
+            and self.to is not None
+            and wire not in self.to.alone_on
+            and self.test(found)
+        )
+
+    def chooses(self) -> bool:
+        """Whether the frame that was just counted is struck."""
+        if self.probability is not None and self.chance.random() >= self.probability:
+            return False
+        if self.nth is None:
+            return True
+        return any(low <= self.count and (high is None or self.count <= high) for low, high in self.nth)
+
+    def overtaken(self) -> list[Frame]:
+        """A frame has passed those that are held: the ones that need not wait any longer."""
+        left = [(frame, more - 1) for frame, more in self.memory.held]
+        self.memory.held = [one for one in left if one[1] > 0]
+        return [frame for frame, more in left if more <= 0]
+
+
+class Line:
+    """All faults in force, the frames that are not due yet, and the changes since they were last asked for."""
+
+    def __init__(self) -> None:
+        self.forces: list[InForce] = []
+        self.changes: list[dict[str, Any]] = []
+        self._waiting: list[tuple[int, int, Frame]] = []
+        self._order = 0
+
+    # faults
+
+    def begin(self, request: dict[str, Any]) -> None:
+        """Put a fault in force; raises KeyError or TypeError for a request that is none."""
+        fault = FAULTS[request["kind"]](**request["parameters"])
+        to = request["to"]
+        self.forces.append(
+            InForce(
+                request["name"],
+                fault,
+                test_of(request["where"]) if request["where"] else None,
+                Receivers(*(frozenset(to[key]) for key in ("macs", "addresses", "alone_on"))) if to else None,
+                request["nth"],
+                request["probability"],
+                random.Random(request["seed"]),
+                memory=Memory(every=request["nth"] is None and request["probability"] is None),
+            )
+        )
+
+    def heal(self, name: str) -> list[Frame]:
+        """End a fault; returns the frames that it held or put off, in the order in which they were sent."""
+        ended = [one for one in self.forces if one.name == name]
+        self.forces = [one for one in self.forces if one.name != name]
+        freed = [one for one in self._waiting if one[2].delayed_by == name]
+        self._waiting = [one for one in self._waiting if one[2].delayed_by != name]
+        heapq.heapify(self._waiting)
+        held = [frame for one in ended for frame, _ in one.memory.held]
+        return sorted([frame for _, _, frame in sorted(freed)] + held, key=lambda frame: frame.sent_ns)
+
+    def release(self) -> list[Frame]:
+        """What faults hold until something passes; afterwards nothing waits but for its time."""
+        frames = [frame for one in self.forces for frame, _ in one.memory.held]
+        for one in self.forces:
+            one.memory.held = []
+        return frames
+
+    # frames
+
+    def take(self, frame: Frame) -> list[Frame]:
+        """The frames that leave because this one was sent, in order; those not due yet are kept for `due`."""
+        frames = [frame]
+        for force in self.forces:
+            frames = [left for one in frames for left in self._strike(force, one)]
+        if len(frames) == 1 and frames[0] is frame:
+            return frames
+        now = []
+        for one in frames:
+            if one.due_ns <= one.sent_ns:
+                now.append(one)
+            else:
+                self._order += 1
+                heapq.heappush(self._waiting, (one.due_ns, self._order, one))
+        return now
+
+    def due(self, now_ns: int) -> Iterator[Frame]:
+        """The frames whose time has come, in order."""
+        while self._waiting and self._waiting[0][0] <= now_ns:
+            yield heapq.heappop(self._waiting)[2]
+
+    @property
+    def next_ns(self) -> Optional[int]:
+        """When the next frame is due; None where none waits."""
+        return self._waiting[0][0] if self._waiting else None
+
+    @property
+    def last_ns(self) -> int:
+        """When the last frame that waits now is due; 0 where none waits."""
+        return max((one[0] for one in self._waiting), default=0)
+
+    def _strike(self, force: InForce, frame: Frame) -> list[Frame]:
+        found = Headers(frame.data)
+        if not force.means(found, frame.wire):
+            if force.refuses(found, frame.wire):
+                self._note(force, "refused", frame, [frame])
+            return [frame]
+        force.count += 1
+        if not force.chooses():
+            return [frame, *force.overtaken()]
+        left = force.fault.strike(frame, force.memory)
+        if left == [frame]:
+            return [frame, *force.overtaken()]
+        self._note(force, force.fault.name, frame, left)
+        left = [replace(one, delayed_by=force.name) if one.due_ns > frame.due_ns else one for one in left]
+        return [*left, *force.overtaken()] if left else []
+
+    def _note(self, force: InForce, what: str, frame: Frame, left: list[Frame]) -> None:
+        """A change, with enough to find the frame: what was sent and what became of it, by length and CRC-32."""
+        change: dict[str, Any] = {
+            "fault": force.name, "what": what, "at": frame.sent_ns, "nth": force.count, "wire": frame.wire,
+            "length": len(frame.data), "crc": zlib.crc32(frame.data),
+        }  # fmt: skip
+        if left and left[0].data != frame.data:
+            change["became"] = [len(left[0].data), zlib.crc32(left[0].data)]
+        if left and left[0].due_ns > frame.due_ns:
+            change["later"] = left[0].due_ns - frame.due_ns
+        self.changes.append(change)
