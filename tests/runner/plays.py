@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 from hypothesis import strategies as st
@@ -41,8 +42,9 @@ def perform(run: Recorded, played: list[tuple[Any, ...]]) -> Recorded:
             case "udp", [payload, lost]:
                 run.udp(source, target, 1000, 2000, payload, lost=lost)
             case "piece", [payload, more, first]:
-                run.packet(source, target, 17, b"\x03\xe8\x07\xd0\0\x08\0\0" + payload, more=more,
-                           fragment=0 if first else 1480, ident=7)  # fmt: skip
+                head = struct.pack("!HHHH", 1000, 2000, 8 + len(payload), 0)
+                offset = 0 if first else 1480
+                run.packet(source, target, 17, head + payload, more=more, fragment=offset, ident=7)
             case "icmp", [(number, code), payload]:
                 run.packet(source, target, 1, frames.icmp(number, code, carried=payload))
             case "other", [protocol, payload]:

@@ -110,6 +110,15 @@ def test_words_of_icmpv6(tmp_path: Path) -> None:
     ]
 
 
+def test_pieces_of_datagrams(tmp_path: Path) -> None:
+    run = perform(
+        Recorded(HOSTS), [("piece", HOSTS, b"one", True, True), ("piece", HOSTS, b"two", False, False)]
+    )
+    first, last = run.evidence(tmp_path / "run").transmissions
+    assert notation.words(first).startswith('UDP fragment  "one"')
+    assert notation.words(last).startswith("UDP fragment")
+
+
 def test_the_first_sender_of_two_stands_left(tmp_path: Path) -> None:
     run = Recorded(HOSTS)
     run.udp("server", "client", 1, 2, b"a")

@@ -59,6 +59,14 @@ def test_the_first_difference(one: bytes, other: bytes) -> None:
         assert one[place : place + 1] != other[place : place + 1]
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "place"),
+    [(b"ab", b"abc", 2), (b"abc", b"ab", 2), (b"", b"a", 0), (b"abcdefX", b"abcdefY", 6), (b"Xa", b"Ya", 0)],
+)
+def test_first_differences_written_out(one: bytes, other: bytes, place: int) -> None:
+    assert quoting.first_difference(one, other) == place
+
+
 def test_around_a_place() -> None:
     data = bytes(range(65, 91)) * 3
     assert quoting.around(data, 40, 2, 3) == '..."MNOPQ"...'
