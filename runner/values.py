@@ -106,7 +106,7 @@ UNITS = {
     "h": 3_600_000_000_000,
 }
 """Units of durations, in nanoseconds."""
-_DURATION = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,9}))?([a-zµ]+)?")
+_DURATION = re.compile(r"(-?)([0-9]{1,18})(?:\.([0-9]{1,9}))?([a-zµ]+)?")
 
 
 def read_duration(value: Any, around: Surroundings) -> int:
@@ -132,9 +132,11 @@ def read_duration(value: Any, around: Surroundings) -> int:
 def duration_text(ns: int) -> str:
     """A duration as one would write it: `250ms`, `1.5s`."""
     for unit in ("min", "s", "ms", "us"):
-        if ns and ns % (UNITS[unit] // 10 if unit != "min" else UNITS[unit]) == 0 and abs(ns) >= UNITS[unit]:
-            return f"{ns / UNITS[unit]:g}{unit}"
-    return f"{ns / UNITS['ms']:g}ms" if ns % 1000 == 0 else f"{ns}ns"
+        tenth = UNITS[unit] // 10
+        if abs(ns) >= UNITS[unit] and ns % (UNITS[unit] if unit == "min" else tenth) == 0:
+            whole, tenths = divmod(abs(ns) // tenth, 10)
+            return f"{'-' if ns < 0 else ''}{whole}{f'.{tenths}' if tenths else ''}{unit}"
+    return f"{ns}ns" if ns else "0s"
 
 
 # -- bytes -----------------------------------------------------------------------------------------

@@ -62,6 +62,8 @@ class Step(Model):
     """Keys whose values are names of objects that must exist."""
     makes: ClassVar[Mapping[str, ThingKind]] = {"as": "value"}
     """Keys whose values are names that the step makes."""
+    said: ClassVar[Mapping[str, Callable[[Any], str]]] = {}
+    """Keys whose values `text` tells in their own way."""
     links_maker: ClassVar[bool] = False
     """Whether it wants to know the step that made its object (see `maker`)."""
 
@@ -117,7 +119,8 @@ class Step(Model):
             key = info.alias or name
             if key in UNSAID or value is None or value == info.get_default(call_default_factory=True):
                 continue
-            words.append(_said(value) if key == self.verb else f"{key} {_said(value)}")
+            told = self.said[key](value) if key in self.said else _said(value)
+            words.append(told if key == self.verb else f"{key} {told}")
         return " ".join(words)
 
 

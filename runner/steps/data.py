@@ -3,7 +3,7 @@
 https://docs.python.org/3/library/socket.html; the manual pages are named with each step.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from runner.commands import Call, Constant, Kept, Outcome, Packed, Performance
@@ -41,7 +41,9 @@ def read_data(value: Any, around: Surroundings) -> Any:
     return read_bytes(value, around)
 
 
-Data: TypeAlias = Annotated[Any, Reads(read_data, {"$ref": "#/$defs/bytes"})]
+Data: TypeAlias = Annotated[
+    Any, Reads(read_data, {"anyOf": [{"$ref": "#/$defs/bytes"}, {"type": ["array", "object"]}]})
+]
 Flags: TypeAlias = Annotated[Constant | int, Reads(constant("MSG_"), CONSTANT_SCHEMA)]
 
 
@@ -151,6 +153,7 @@ class Sendmsg(SendStep):
 
     verb: ClassVar[str] = "sendmsg"
     needs: ClassVar[Mapping[str, ThingKind]] = {"sendmsg": "socket"}
+    said: ClassVar[Mapping[str, Callable[[Any], str]]] = {"ancdata": lambda messages: str(len(messages))}
     sendmsg: Name
     data: Annotated[
         tuple[bytes, ...],

@@ -3,7 +3,7 @@
 https://docs.python.org/3/library/select.html, poll(2), select(2)
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import Field
@@ -16,7 +16,7 @@ from runner.model import Reads, Surroundings
 from runner.numbers import NUMBERS
 from runner.scope import Scope
 from runner.steps.base import CallStep, ThingKind
-from runner.values import NAME_SCHEMA, Duration, list_of, read_name
+from runner.values import NAME_SCHEMA, Duration, duration_text, list_of, read_name
 
 NAMES_SCHEMA = {"type": "array", "items": NAME_SCHEMA}
 Names: TypeAlias = Annotated[tuple[str, ...], Reads(list_of(read_name, single=True), NAMES_SCHEMA)]
@@ -34,6 +34,7 @@ class ReadyStep(CallStep):
     gives    the names of the sockets that are ready, in any order; an empty list: none in time
     """
 
+    said: ClassVar[Mapping[str, Callable[[Any], str]]] = {"timeout": duration_text}
     timeout: Duration | None = None
     gives: Annotated[tuple[str, ...] | None, Reads(read_ready, NAMES_SCHEMA)] = None
 

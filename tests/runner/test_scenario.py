@@ -1,5 +1,8 @@
 """The document: loading, its mistakes with their places, what is written out, and how steps are settled."""
 
+# A table of one-line scenarios: wrapped, the columns that its mistakes have could not be counted.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import json
@@ -364,9 +367,60 @@ def test_a_write_knows_the_mode_of_its_file() -> None:
 # -- anything at all ---------------------------------------------------------------------------------
 
 _WORDS = st.sampled_from(
-    "name hosts steps expect finally matrix networks when repeat for until within include sleep server client socket bind "
-    "to send data recv size gives raises takes blocks as accept s c $x $$ 1s 1..3 true {hex: 0} -> count flow packets "
-    "option value SO_LINGER returns state is $i a b 0".split()
+    [
+        "name",
+        "hosts",
+        "steps",
+        "expect",
+        "finally",
+        "matrix",
+        "networks",
+        "when",
+        "repeat",
+        "for",
+        "until",
+        "within",
+        "include",
+        "sleep",
+        "server",
+        "client",
+        "socket",
+        "bind",
+        "to",
+        "send",
+        "data",
+        "recv",
+        "size",
+        "gives",
+        "raises",
+        "takes",
+        "blocks",
+        "as",
+        "accept",
+        "s",
+        "c",
+        "$x",
+        "$$",
+        "1s",
+        "1..3",
+        "true",
+        "{hex:",
+        "0}",
+        "->",
+        "count",
+        "flow",
+        "packets",
+        "option",
+        "value",
+        "SO_LINGER",
+        "returns",
+        "state",
+        "is",
+        "$i",
+        "a",
+        "b",
+        "0",
+    ]
 )
 _VALUES = st.recursive(
     _WORDS,
