@@ -10,11 +10,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab import agent
-from runner.commands import Call, Constant, Failure, InterfaceIndex, Kept, Outcome, Packed, ReadState, Run
+from runner.commands import (
+    Call,
+    Constant,
+    Failure,
+    InterfaceIndex,
+    Kept,
+    Outcome,
+    Packed,
+    ReadState,
+    Run,
+    SendPacket,
+    SniffPacket,
+)
 from runner.history import CallRecord
+from runner.packets import Packet
 from runner.scope import Thing
+from runner.words import words_of
 
-Asked = Call | Run | ReadState
+Asked = Call | Run | ReadState | SendPacket
+Recorded = Call | Run | SendPacket | SniffPacket
 
 SHOWN = 64
 """How many bytes of an argument the Python form of a call shows before it says how many there are."""
@@ -48,6 +63,8 @@ def request_of(command: Asked) -> dict[str, Any]:
             return {"do": "state", "of": of}
         case Run(_, argv, makes, environment):
             return {"do": "run", "argv": list(argv), "environment": dict(environment), "makes": makes}
+        case SendPacket(_, level, data, to):
+            return {"do": "call", "function": "send_packet", "arguments": [level, agent.encode(data), to]}
         case Call():
             request: dict[str, Any] = {"do": "call", "arguments": [encoded(one) for one in command.arguments]}
             if command.on is None:
@@ -80,7 +97,22 @@ def outcome_of(reply: Mapping[str, Any], asleep_ns: int | None) -> Outcome:
     )
 
 
-def things_of(command: Asked, reply: Mapping[str, Any]) -> list[Thing]:
+def spelled(outcome: Outcome) -> str:
+    """What a call came to, in a word or two."""
+    if outcome.failure:
+        return outcome.failure.errno or outcome.failure.type
+    return repr(outcome.value)
+
+
+def sniffed(began_ns: int, ended_ns: int, found: Packet | None) -> dict[str, Any]:
+    """What came of looking for a packet, as an agent would reply it; None: it did not come in time."""
+    if found is None:
+        error = {"type": "TimeoutError", "errno": None, "text": "no such packet came"}
+        return {"began": began_ns, "ended": ended_ns, "error": error}
+    return {"began": began_ns, "ended": ended_ns, "value": {"repr": " ".join(words_of(found.header))}}
+
+
+def things_of(command: Asked | SniffPacket, reply: Mapping[str, Any]) -> list[Thing]:
     """The objects that a reply says now exist under a name of their own."""
     if "error" in reply or "malformed" in reply:
         return []
@@ -98,13 +130,12 @@ def things_of(command: Asked, reply: Mapping[str, Any]) -> list[Thing]:
 
 
 def record_of(
-    step: int, command: Call | Run, began_ns: int, asleep_ns: int | None, reply: Mapping[str, Any] | None
+    step: int, command: Recorded, began_ns: int, asleep_ns: int | None, reply: Mapping[str, Any] | None
 ) -> CallRecord:
     """The record of a call; `reply` is None where it had not returned when the lab went down."""
     reply = reply or {}
     facts, made = reply.get("object") or {}, reply.get("made") or {}
-    name = "run" if isinstance(command, Run) else command.name
-    own = command.makes if isinstance(command, Run) or command.on is None else command.on
+    name, own = _named(command)
     return CallRecord(
         step=step,
         host=command.host,
@@ -114,7 +145,7 @@ def record_of(
         began_ns=reply.get("began", began_ns),
         ended_ns=reply.get("ended"),
         asleep_ns=asleep_ns,
-        arguments=None if isinstance(command, Run) else [encoded(one) for one in command.arguments],
+        arguments=[encoded(one) for one in command.arguments] if isinstance(command, Call) else None,
         value=reply.get("value"),
         failure=reply.get("error"),
         family=facts.get("family"),
@@ -127,10 +158,25 @@ def record_of(
     )
 
 
-def python_of(command: Call | Run) -> str:
+def _named(command: Recorded) -> tuple[str, str | None]:
+    """The name of the call, and of the object that it was made on or that it made."""
+    match command:
+        case Run():
+            return "run", command.makes
+        case SendPacket():
+            return "send_packet", None
+        case SniffPacket():
+            return "sniff_packet", None
+        case Call():
+            return command.name, command.makes if command.on is None else command.on
+
+
+def python_of(command: Recorded) -> str:
     """The call as a Python program would write it: `c.connect(('10.0.0.2', 8888))`."""
     if isinstance(command, Run):
         return f"{command.makes} = Popen({list(command.argv)!r})"
+    if isinstance(command, SendPacket | SniffPacket):
+        return f"{_named(command)[0]}({command.text})"
     arguments = [written(one) for one in command.arguments]
     arguments += [f"{key}={written(one)}" for key, one in command.keywords.items()]
     made = ""

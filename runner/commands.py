@@ -10,6 +10,8 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from runner.packets import Packet
+
 Blocks = Literal["no", "yes", "forever"]
 
 
@@ -70,6 +72,32 @@ class Run:
 
 
 @dataclass(frozen=True)
+class SendPacket:
+    """Send one packet as its bytes are: with its IP header to an address (raw(7)), or out of an interface (packet(7)).
+
+    `to` is the address for `ip4` and `ip6`, the interface's name for a `frame`. `text` is the packet for people.
+    """
+
+    host: str
+    level: Literal["ip4", "ip6", "frame"]
+    data: bytes
+    to: str
+    text: str
+
+
+@dataclass(frozen=True)
+class SniffPacket:
+    """Take the host's first packet that `matches`, of those received after the last one that it took.
+
+    The outcome's value is the `Packet`; at the step's clock it is a TimeoutError. `text` is what is wanted, for people.
+    """
+
+    host: str
+    matches: Callable[[Packet], bool]
+    text: str
+
+
+@dataclass(frozen=True)
 class ReadState:
     """The kernel's TCP state of a socket, by its name or as (local address, local port)."""
 
@@ -86,6 +114,33 @@ class Poll:
 
     command: Call | ReadState
     until: Callable[[Outcome], bool]
+
+
+@dataclass(frozen=True)
+class BeginFault:
+    """Put a fault in force; the outcome is a failure where a fault of that name was begun before.
+
+    `fault` is an object of `lab.faults`. It strikes what `senders` (empty: all) send to `receivers` (empty: to anybody)
+    where all conditions of `where` (`runner.conditions`) hold; of these the `nth` (ranges, both ends included, an open end
+    None; empty: all), or each with a `probability`. `text` says it for people.
+    """
+
+    name: str
+    fault: Any
+    senders: tuple[str, ...] = ()
+    receivers: tuple[str, ...] = ()
+    where: tuple[Any, ...] = ()
+    nth: tuple[tuple[int, int | None], ...] = ()
+    probability: float | None = None
+    seed: int = 0
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class EndFault:
+    """End the fault of that name; the outcome is a failure where it is not in force."""
+
+    name: str
 
 
 @dataclass(frozen=True)
@@ -113,7 +168,7 @@ class Attempt:
     within_ns: int
 
 
-Command = Call | Run | ReadState | Poll | Sleep | Await | Attempt
+Command = Call | Run | SendPacket | SniffPacket | ReadState | Poll | Sleep | Await | Attempt
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,12 @@ loaded at once, because what scapy makes of a payload depends on which are.
 from __future__ import annotations
 
 import difflib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 ETHERNET = 1
 _CONTRIBUTED = {"IGMP": "scapy.contrib.igmp", "IGMPv3": "scapy.contrib.igmpv3"}
@@ -20,7 +23,9 @@ _RAW_LINKS = frozenset({12, 14, 101, 228, 229})
 @cache
 def _scapy() -> Any:
     """scapy.all with the contributed layers that a lab needs."""
+    logging.getLogger("scapy").setLevel(logging.CRITICAL)  # what it warns of, scenarios do on purpose
     scapy = import_module("scapy.all")
+    scapy.conf.neighbor.resolvers.clear()  # else it asks the machine's own network for a MAC (ARP)
     loaded = {layer.__name__ for layer in scapy.conf.layers}
     for name, module in _CONTRIBUTED.items():
         if name not in loaded:
@@ -107,3 +112,99 @@ def summary(data: bytes, link: int = ETHERNET) -> list[tuple[str, list[tuple[str
         found.append((packet.__class__.__name__, fields))
         packet = packet.payload
     return found
+
+
+# --- building -------------------------------------------------------------------------------------
+
+Sort = Literal["number", "bytes", "ip4", "ip6", "mac", "flags", "layers", "options", "list", "other"]
+
+
+@dataclass(frozen=True)
+class FieldKind:
+    """What a field holds: `names` are the words for its numbers, `bits` is its size where that is fixed, and
+    `entries` what is in it where it is a list.
+    """
+
+    sort: Sort
+    names: Mapping[str, int] = field(default_factory=dict)
+    bits: int = 0
+    entries: Sort = "other"
+
+
+@dataclass(frozen=True)
+class BuiltLayer:
+    """A layer to be built: its name and fields, values as scapy takes them (or BuiltLayers, or lists of them)."""
+
+    name: str
+    fields: Mapping[str, Any]
+
+
+_SORTS: tuple[tuple[str, Sort], ...] = (
+    ("IPField", "ip4"),
+    ("IP6Field", "ip6"),
+    ("MACField", "mac"),
+    ("FlagsField", "flags"),
+    ("PacketListField", "layers"),
+    ("PacketField", "layers"),
+    ("TCPOptionsField", "options"),
+    ("FieldListField", "list"),
+    ("StrField", "bytes"),
+    ("BitField", "number"),
+)
+"""scapy's base classes of fields, the first that fits decides."""
+
+
+@cache
+def field_kind(layer: str, name: str) -> FieldKind:
+    """What a field of a layer holds; raises KeyError for one that there is not."""
+    described = {one.name: one for one in layers()[layer].fields_desc}[name]
+    while hasattr(described, "fld"):  # of several forms the first: what it is on Ethernet
+        several = getattr(described, "flds", None)
+        described = several[0][0] if several else described.fld
+    return _kind_of(described)
+
+
+def _kind_of(described: Any) -> FieldKind:
+    """The same for one of scapy's objects that describe a field."""
+    bases = {base.__name__ for base in type(described).__mro__}
+    names = getattr(described, "s2i", None) or {}
+    for base, sort in _SORTS:
+        if base in bases:
+            bits = int(getattr(described, "size", 0) or 0) if sort == "number" else 0
+            entries = _kind_of(described.field).sort if sort == "list" else "other"
+            return FieldKind(sort, names, abs(bits), entries)
+    form = str(getattr(described, "fmt", "") or "").lstrip("!<>@=")
+    sizes = {"B": 8, "H": 16, "I": 32, "Q": 64}
+    return FieldKind("number" if form in sizes else "other", names, sizes.get(form, 0))
+
+
+def build_problem(layers_wanted: Sequence[BuiltLayer]) -> str | None:
+    """None if scapy can build these layers, else what it says about them."""
+    try:
+        built(layers_wanted)
+    except Exception as error:  # scapy raises whatever its fields raise
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def built(layers_wanted: Sequence[BuiltLayer]) -> bytes:
+    """The bytes of a packet; lengths, checksums and types that no field says are filled in."""
+    packet = None
+    for one in layers_wanted:
+        made = _made(one)
+        packet = made if packet is None else packet / made
+    return b"" if packet is None else bytes(packet)
+
+
+def _made(one: BuiltLayer) -> Any:
+    return layers()[one.name](**{name: _inner(value) for name, value in one.fields.items()})
+
+
+def _inner(value: Any) -> Any:
+    match value:
+        case BuiltLayer():
+            return _made(value)
+        case list():
+            return [_inner(part) for part in value]
+        case _:
+            return value

@@ -13,6 +13,7 @@ from typing import Any
 
 from lab.engine import Interface
 from runner.errors import Misplaced
+from runner.packets import Packet
 from runner.scope import Scope
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -205,6 +206,8 @@ def look_up(scope: Scope, reference: Reference) -> Any:
 
 
 def _parts_of(name: str, value: Any, parts: tuple[str, ...]) -> Any:
+    if isinstance(value, Packet) and parts:
+        return _packet_part(name, value, parts)
     for part in parts:
         known = _known_parts(value)
         if part not in known:
@@ -213,6 +216,22 @@ def _parts_of(name: str, value: Any, parts: tuple[str, ...]) -> Any:
         value = known[part]
         name = f"{name}.{part}"
     return value
+
+
+def _packet_part(name: str, packet: Packet, parts: tuple[str, ...]) -> Any:
+    """A field of a packet that was taken (`$synack.TCP.seq`, as on the wire), or its payload (`$synack.data`)."""
+    from runner import fields
+
+    if parts == ("data",):
+        return packet.payload
+    field = ".".join(parts)
+    problem = fields.known(field) if len(parts) == 2 else "say its layer and its field (TCP.seq), or data"
+    if problem is not None:
+        raise Misplaced(f"{name} has no part {field!r}: {problem}")
+    found = fields.value(packet, field)
+    if found is None:
+        raise Misplaced(f"the packet {name} has no {field}")
+    return found
 
 
 def _known_parts(value: Any) -> dict[str, Any]:

@@ -5,12 +5,24 @@ Data only; `runner.stage` moves it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
-from runner.commands import Call, Command, Outcome, Performance, ReadState, Run
-from runner.history import CallRecord, StepRecord
+from runner import calls
+from runner.commands import (
+    Call,
+    Command,
+    Outcome,
+    Performance,
+    Poll,
+    ReadState,
+    Run,
+    SendPacket,
+    SniffPacket,
+)
+from runner.history import CallRecord, Record, StateRecord, StepRecord, StepStatus
 from runner.scenario import PlacedStep
 from runner.steps.base import Step
 
@@ -39,7 +51,7 @@ class Performing:
     step: Step
     performance: Performance
     command: Command | None = None
-    call: Call | Run | ReadState | None = None
+    call: Call | Run | ReadState | SendPacket | SniffPacket | None = None
     identifier: int = 0
     began_ns: int = 0
     deadline_s: float = 0.0
@@ -51,3 +63,37 @@ class Performing:
     outcome: Outcome | None = None
     records: list[CallRecord] = field(default_factory=list)
     waiters: list[Performing] = field(default_factory=list)
+
+
+def record_of_step(
+    number: int, placed: PlacedStep, step: Step | None, status: StepStatus, reason: str
+) -> StepRecord:
+    """The record that a step began or ended just now; `step` is None where it could not begin."""
+    return StepRecord(
+        number=number,
+        at_ns=time.time_ns(),
+        path=placed.place.path,
+        line=placed.place.line,
+        host=step.host if step else placed.host,
+        verb=placed.verb,
+        text=step.text() if step else placed.verb,
+        status=status,
+        reason=reason,
+        section=placed.section,
+    )
+
+
+def record_of_reply(performing: Performing, reply: dict[str, Any]) -> Record | None:
+    """The record of what a reply says happened; of the states that a poll reads only the one that ends it."""
+    call = performing.call
+    if isinstance(call, ReadState):
+        outcome = calls.outcome_of(reply, None)
+        goes_on = isinstance(performing.command, Poll) and not performing.command.until(outcome)
+        if outcome.failure is not None or goes_on:
+            return None
+        return StateRecord(performing.number, call.host, call.of, outcome.value["state"], outcome.ended_ns)
+    if call is None or "malformed" in reply:
+        return None
+    record = calls.record_of(performing.number, call, performing.began_ns, performing.asleep_ns, reply)
+    performing.records.append(record)
+    return record

@@ -23,6 +23,7 @@ from runner.recorder import Recorder
 from runner.rundir import CaptureInfo, Ending, RunInfo
 from runner.scenario import Scenario
 from runner.scope import Scope
+from runner.sniffing import Sniffer
 from runner.stage import Stage
 
 
@@ -103,8 +104,10 @@ def _play_on(lab: Lab, playing: _Play, folder: Path, records: TextIO, watcher: W
     recorder.begin()
     for host in scenario.topology.hosts:
         _restrict(lab, host)
-    scope = Scope({host: lab.interfaces(host) for host in hosts})
-    stage = Stage(lab, scope, lambda record: print(history.to_line(record), file=records), watcher)
+    scripted = frozenset(host.name for host in scenario.topology.hosts if host.scripted)
+    scope = Scope({host: lab.interfaces(host) for host in hosts}, scripted=scripted)
+    sniffer = Sniffer(recorder, scope.interfaces)
+    stage = Stage(lab, scope, lambda record: print(history.to_line(record), file=records), watcher, sniffer)
     try:
         _act(stage, playing)
     finally:

@@ -34,6 +34,8 @@ class Scope:
     interfaces: Mapping[str, tuple[Interface, ...]]
     things: dict[str, Thing] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
+    scripted: frozenset[str] = frozenset()
+    """Hosts without a stack of their own: all that they send are frames."""
 
     def networks_of(self, host: str) -> set[str]:
         """The names of the networks that a host is on; raises KeyError for no such host."""

@@ -14,13 +14,14 @@ from typing import Any
 
 from lab.engine import Lab
 from runner import calls
-from runner.commands import Attempt, Await, Call, Command, Failure, Outcome, Poll, ReadState, Run, Sleep
+from runner.commands import Attempt, Await, Command, Failure, Outcome, Poll, Run, Sleep, SniffPacket
 from runner.errors import ScenarioError, Unmet
 from runner.exchange import Event, Exchange
-from runner.history import Record, StateRecord, StepRecord, StepStatus
-from runner.performing import Performing, Watcher
+from runner.history import Record, StepStatus
+from runner.performing import Performing, Watcher, record_of_reply, record_of_step
 from runner.scenario import PlacedStep
 from runner.scope import Scope
+from runner.sniffing import Sniffer
 
 PATIENCE_NS = 5_000_000_000
 """How long a scenario waits for a name, and for a pending call."""
@@ -35,8 +36,11 @@ class Failed(Exception):
 class Stage:
     """Plays steps on a lab. One thread; the agents do the waiting."""
 
-    def __init__(self, lab: Lab, scope: Scope, keep: Callable[[Record], None], watcher: Watcher) -> None:
+    def __init__(
+        self, lab: Lab, scope: Scope, keep: Callable[[Record], None], watcher: Watcher, sniffer: Sniffer
+    ) -> None:
         self._lab = lab
+        self._sniffer = sniffer
         self._scope = scope
         self._keep = keep
         self._watcher = watcher
@@ -80,7 +84,7 @@ class Stage:
         """Write down the calls that never returned."""
         for performing in self._exchange.unanswered():
             call = performing.call
-            if isinstance(call, Call | Run):
+            if isinstance(call, calls.Recorded):
                 began_ns, asleep_ns = performing.began_ns, performing.asleep_ns
                 self._keep(calls.record_of(performing.number, call, began_ns, asleep_ns, None))
 
@@ -134,8 +138,9 @@ class Stage:
         performing.began_ns = time.time_ns()
         performing.deadline_s = time.monotonic() + performing.step.limit_ns / 1e9
         match command:
-            case Call() | Run() | ReadState():
-                self._post(performing, command)
+            case SniffPacket():
+                performing.pause_s = POLL_FIRST_S
+                self._sniff(performing, command)
             case Poll(command=inner):
                 performing.pause_s = POLL_FIRST_S
                 self._post(performing, inner)
@@ -146,14 +151,32 @@ class Stage:
                 self._await(performing, name)
             case Attempt(steps, within_ns):
                 self._advance(performing, self._attempt(steps, within_ns))
+            case _:
+                self._post(performing, command)
 
-    def _post(self, performing: Performing, command: Call | Run | ReadState) -> None:
+    def _post(self, performing: Performing, command: calls.Asked) -> None:
         if isinstance(command, Run):
             environment = self._lab.topology.host(command.host).environment
             command = replace(command, environment={**environment, **command.environment})
         performing.call = command
         performing.asleep_ns = None
         performing.identifier = self._exchange.post(command.host, calls.request_of(command), performing)
+
+    def _sniff(self, performing: Performing, command: SniffPacket) -> None:
+        """Look for the packet; while it has not come, look again soon."""
+        try:
+            found = self._sniffer.take(command)
+        except Unmet as unmet:
+            self._end(performing, str(unmet))
+            return
+        if found is None and time.monotonic() < performing.deadline_s:
+            self._pause(performing)
+            return
+        performing.call = command
+        reply = calls.sniffed(performing.began_ns, time.time_ns(), found)
+        self._record(performing, reply)
+        performing.outcome = replace(calls.outcome_of(reply, None), value=found)
+        self._advance(performing, performing.outcome)
 
     def _await(self, performing: Performing, name: str) -> None:
         awaited = self._makers.get(name)
@@ -224,6 +247,8 @@ class Stage:
         match performing.command:
             case Poll(command=inner):
                 self._post(performing, inner)
+            case SniffPacket() as command:
+                self._sniff(performing, command)
             case Sleep():
                 self._advance(performing, Outcome(performing.began_ns, time.time_ns()))
 
@@ -243,9 +268,9 @@ class Stage:
         for thing in calls.things_of(performing.call, reply):
             self._scope.things[thing.name] = thing
         if performing.step.blocks != "no" and not performing.pending:
-            self._end(performing, f"it did not block: it returned {_spelled(outcome)} at once")
+            self._end(performing, f"it did not block: it returned {calls.spelled(outcome)} at once")
         elif performing.step.blocks == "forever":
-            self._end(performing, f"it should have blocked to the end, and returned {_spelled(outcome)}")
+            self._end(performing, f"it should have blocked to the end, and returned {calls.spelled(outcome)}")
         else:
             self._advance(performing, outcome)
 
@@ -258,27 +283,16 @@ class Stage:
             or time.monotonic() >= performing.deadline_s
         ):
             return False
-        performing.pause_s = min(performing.pause_s * 1.5, POLL_LAST_S)
-        self._exchange.wake(time.monotonic() + performing.pause_s, performing)
+        self._pause(performing)
         return True
 
+    def _pause(self, performing: Performing) -> None:
+        performing.pause_s = min(performing.pause_s * 1.5, POLL_LAST_S)
+        self._exchange.wake(time.monotonic() + performing.pause_s, performing)
+
     def _record(self, performing: Performing, reply: dict[str, Any]) -> None:
-        """Keep what a reply says happened; of the states that a poll reads only the one that ends it."""
-        call = performing.call
-        if isinstance(call, ReadState):
-            outcome = calls.outcome_of(reply, None)
-            if outcome.failure is None and not (
-                isinstance(performing.command, Poll) and not performing.command.until(outcome)
-            ):
-                self._keep(
-                    StateRecord(
-                        performing.number, call.host, call.of, outcome.value["state"], outcome.ended_ns
-                    )
-                )
-        elif call is not None and "malformed" not in reply:
-            began_ns, asleep_ns = performing.began_ns, performing.asleep_ns
-            record = calls.record_of(performing.number, call, began_ns, asleep_ns, reply)
-            performing.records.append(record)
+        record = record_of_reply(performing, reply)
+        if record is not None:
             self._keep(record)
 
     # Ends
@@ -309,6 +323,8 @@ class Stage:
         match performing.command:
             case Poll() if performing.outcome is not None:
                 self._advance(performing, performing.outcome)
+            case SniffPacket() as command:
+                self._sniff(performing, command)
             case Await(name):
                 self._end(performing, f"{name} has not returned after {seconds:g} s")
             case _ if performing.step.blocks != "no":
@@ -325,19 +341,7 @@ class Stage:
         status: StepStatus,
         reason: str = "",
     ) -> None:
-        step = performing.step if performing else None
-        record = StepRecord(
-            number=number,
-            at_ns=time.time_ns(),
-            path=placed.place.path,
-            line=placed.place.line,
-            host=step.host if step else placed.host,
-            verb=placed.verb,
-            text=step.text() if step else placed.verb,
-            status=status,
-            reason=reason,
-            section=placed.section,
-        )
+        record = record_of_step(number, placed, performing.step if performing else None, status, reason)
         self._keep(record)
         self._watcher.step(record, tuple(performing.records) if performing else ())
 
@@ -387,10 +391,3 @@ class Stage:
         self._pump_until(time.monotonic())
         if not performing.done:
             self._end(performing, "" if asleep else "it is no longer asleep in the kernel")
-
-
-def _spelled(outcome: Outcome) -> str:
-    """What a call came to, in a word or two."""
-    if outcome.failure:
-        return outcome.failure.errno or outcome.failure.type
-    return repr(outcome.value)

@@ -28,6 +28,7 @@ _MODULES: Mapping[str, str] = {
     "getnameinfo:Getnameinfo inet_aton:InetAton inet_ntoa:InetNtoa inet_pton:InetPton inet_ntop:InetNtop htons:Htons "
     "ntohs:Ntohs htonl:Htonl ntohl:Ntohl",
     "programs": "run:RunStep stdout:Stdout stdin:Stdin wait:Wait signal:Signal",
+    "packets": "send_packet:SendPacketStep sniff_packet:SniffPacketStep",
     "flow": "state:State returns:Returns until:Until repeat:Repeat include:Include",
 }
 """Module -> its verbs with their classes."""

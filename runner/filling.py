@@ -1,0 +1,186 @@
+"""What the author of a packet leaves out, from the lab: addresses of its sender, MACs of the next hop, and how it
+is sent.
+
+A function of layers and scope; bytes are `runner.crafting`'s affair, sending the stage's.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lab.engine import Interface
+from runner.crafting import IP_LAYERS, Layer, resolved
+from runner.errors import Unmet
+from runner.scope import Scope
+
+Level = Literal["ip4", "ip6", "frame"]
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+_KERNEL_WRITES = ("len", "chksum")
+"""Fields of IPv4 that the kernel always writes itself under IP_HDRINCL (raw(7))."""
+_IS_AT = (2, "is-at")
+
+
+@dataclass(frozen=True)
+class Sending:
+    """A packet that lacks no address. `to` is its destination at IP level, the interface for a frame."""
+
+    layers: tuple[Layer, ...]
+    level: Level
+    to: str
+
+
+def sending(layers: Sequence[Layer], host: str, scope: Scope, network: str | None = None) -> Sending:
+    """How `host` sends these layers, the first of which is IP, IPv6, Ether, Dot3 or ARP.
+
+    A host without a stack of its own sends all as frames. Raises Unmet where the lab has no such address.
+    """
+    at_ip = layers[0].name in IP_LAYERS and host not in scope.scripted
+    if layers[0].name in (*IP_LAYERS, "ARP") and not at_ip:
+        layers = (Layer("Ether", {}), *layers)
+    whole = filled(layers, host, scope, network)
+    if not at_ip:
+        return Sending(whole, "frame", _end(whole, host, scope, network).name)
+    outer = whole[0]
+    for name in _KERNEL_WRITES if outer.name == "IP" else ():
+        if name in layers[0].fields:
+            raise Unmet(f"the kernel writes IP.{name} itself (raw(7)): begin with Ether to send another")
+    to = str(outer.fields["dst"])
+    if outer.name == "IP":
+        return Sending(whole, "ip4", to)
+    scoped = ipaddress.ip_address(to).is_link_local or ipaddress.ip_address(to).is_multicast
+    name = _end(whole, host, scope, network).name
+    return Sending(whole, "ip6", f"{to}%{name}" if scoped else to)
+
+
+def filled(layers: Sequence[Layer], host: str, scope: Scope, network: str | None = None) -> tuple[Layer, ...]:
+    """The layers with hosts' names resolved, and what the lab knows of what is left out."""
+
+    def address_of(sort: str, name: str) -> str:
+        return _address(sort, name, host, scope)
+
+    said = [resolved(layer, address_of) for layer in layers]
+    found: list[Layer] = []
+    for layer in reversed(said):
+        found.insert(0, _filled_one(layer, found, host, scope, network))
+    return tuple(found)
+
+
+def _filled_one(layer: Layer, inner: Sequence[Layer], host: str, scope: Scope, network: str | None) -> Layer:
+    """One layer; those inside of it are filled already."""
+    match layer.name:
+        case "IP" | "IPv6" if "src" not in layer.fields:
+            end = _end([layer], host, scope, network)
+            own = end.ip4 if layer.name == "IP" else end.ip6
+            if not own:
+                raise Unmet(f"host {host} has no address for {layer.name} on network {end.network}")
+            return layer.with_fields(src=own[0])
+        case "Ether" | "Dot3":
+            end = _end(inner, host, scope, network)
+            dst = layer.fields.get("dst") or _next_hop(inner, end, host, scope)
+            return layer.with_fields(src=layer.fields.get("src", end.mac), dst=dst)
+        case "ARP":
+            end = _end([layer], host, scope, network)
+            more = {"hwsrc": end.mac, "psrc": end.ip4[0] if end.ip4 else "0.0.0.0"}
+            if layer.fields.get("op") in _IS_AT and "pdst" in layer.fields:
+                more["hwdst"] = _owner(str(layer.fields["pdst"]), end, scope) or "00:00:00:00:00:00"
+            return layer.with_fields(**{**more, **layer.fields})
+    return layer
+
+
+def _end(layers: Sequence[Layer], host: str, scope: Scope, network: str | None) -> Interface:
+    """The end of the host that layers go out of: on the network that is said, or of their target, or its first."""
+    ends = scope.interfaces[host]
+    if network is not None:
+        ends = tuple(end for end in ends if end.network == network)
+        if not ends:
+            raise Unmet(f"host {host} is on no network {network}")
+    if not ends:
+        raise Unmet(f"host {host} is on no network")
+    for layer in layers:
+        target = layer.fields.get("pdst" if layer.name == "ARP" else "dst")
+        if layer.name in (*IP_LAYERS, "ARP") and isinstance(target, str):
+            return next((end for end in ends if _is_near(target, end)), ends[0])
+    return ends[0]
+
+
+def _is_near(address: str, end: Interface) -> bool:
+    """Whether an address is on the link of that end."""
+    wanted = ipaddress.ip_address(address)
+    own, prefix = (end.ip4, end.prefix4) if wanted.version == 4 else (end.ip6, end.prefix6)
+    return any(wanted in ipaddress.ip_network(f"{one}/{prefix}", strict=False) for one in own)
+
+
+def _next_hop(inner: Sequence[Layer], end: Interface, host: str, scope: Scope) -> str:
+    """The MAC that a frame goes to; raises Unmet where only its author can know it."""
+    first = inner[0] if inner else None
+    if first is not None and first.name == "ARP":
+        known = first.fields.get("hwdst") if first.fields.get("op") in _IS_AT else None
+        return str(known) if known else BROADCAST
+    if first is None or first.name not in IP_LAYERS:
+        raise Unmet("where this frame goes cannot be told: say Ether.dst")
+    to = str(first.fields["dst"])
+    group = _group(to, end)
+    if group:
+        return group
+    if _is_near(to, end):
+        mac = _owner(to, end, scope)
+        if mac is None:
+            raise Unmet(f"nobody on network {end.network} has the address {to}: say Ether.dst")
+        return mac
+    return _router(to, end, host, scope)
+
+
+def _group(to: str, end: Interface) -> str | None:
+    """The MAC of a group: RFC 1112 section 6.4, RFC 2464 section 7; broadcast as RFC 919 section 7 has it."""
+    address = ipaddress.ip_address(to)
+    if address.is_multicast:
+        low = address.packed[-3:] if address.version == 4 else address.packed[-4:]
+        data = bytes((1, 0, 0x5E, low[0] & 0x7F, *low[1:])) if address.version == 4 else b"\x33\x33" + low
+        return data.hex(":")
+    if address.version == 6:
+        return None
+    everybody = {
+        str(ipaddress.ip_network(f"{own}/{end.prefix4}", strict=False).broadcast_address) for own in end.ip4
+    }
+    return BROADCAST if to in everybody | {"255.255.255.255"} else None
+
+
+def _owner(address: str, end: Interface, scope: Scope) -> str | None:
+    """The MAC of who has an address on that end's network; None where nobody has."""
+    for ends in scope.interfaces.values():
+        for other in ends:
+            if other.network == end.network and address in (*other.ip4, *other.ip6):
+                return other.mac
+    return None
+
+
+def _router(to: str, end: Interface, host: str, scope: Scope) -> str:
+    """The MAC of the one other host of the network that is on others too."""
+    found = [
+        other.mac
+        for name, ends in scope.interfaces.items()
+        for other in ends
+        if name != host and other.network == end.network and len(ends) > 1
+    ]
+    if len(found) != 1:
+        raise Unmet(f"{to} is on no network of host {host}: say Ether.dst, the MAC of the next hop")
+    return found[0]
+
+
+def _address(sort: str, name: str, host: str, scope: Scope) -> str:
+    """The address of a host as `host` should use it; for a MAC that of the network that both are on."""
+    if name not in scope.interfaces:
+        raise Unmet(f"there is no host {name!r}")
+    if sort == "mac":
+        near = scope.networks_of(host)
+        ends = sorted(scope.interfaces[name], key=lambda end: end.network not in near)
+        if not ends:
+            raise Unmet(f"host {name} is on no network")
+        return ends[0].mac
+    try:
+        return scope.address(name, "AF_INET6" if sort == "ip6" else "AF_INET", host)
+    except LookupError as error:
+        raise Unmet(str(error)) from None
