@@ -104,7 +104,7 @@ Entry = Line | Gap
 
 @dataclass(frozen=True)
 class Ladder:
-    """The lines of a ladder in order, the text they were read from, and what is wrong with other lines of it."""
+    """The lines of a ladder in order, their text, and what is wrong with the other lines of it."""
 
     entries: tuple[Entry, ...]
     text: str = field(repr=False)

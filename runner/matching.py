@@ -60,7 +60,7 @@ class _Link(NamedTuple):
 
 
 class _Thread(NamedTuple):
-    """All entries before `entry` are done; `last` is the packet of the last line that was matched (-1: none)."""
+    """All entries before `entry` are done; `last` is the packet that the last line matched (-1: none)."""
 
     entry: int
     last: int

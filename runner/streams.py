@@ -135,7 +135,7 @@ def _returned_first(call: CallRecord, found: Transcript) -> None:
 
 
 def _peeks(call: CallRecord) -> bool:
-    """Whether the bytes stay in the socket (recv(2): MSG_PEEK) or are no part of the stream (MSG_ERRQUEUE)."""
+    """Whether the bytes stay in the socket (MSG_PEEK) or are none of the stream (MSG_ERRQUEUE; recv(2))."""
     return "MSG_PEEK" in call.python or "MSG_ERRQUEUE" in call.python
 
 

@@ -24,11 +24,11 @@ _LISTED = 20
 class Counted(Model):
     """What is counted.
 
-    flow: which packets
-    where: conditions that they meet, joined by `and`; left out, all count
-    at: the host whose own view it is; left out, each packet counts once, however many hosts saw it
-    net: the network it is about, where there are several
-    is: how many there are: a number, a range `A..B`, `{any: [A, B]}`
+    flow   which packets
+    where  conditions that they meet, joined by `and`; left out, all count
+    at     the host whose own view it is; left out, each packet counts once, however many hosts saw it
+    net    the network it is about, where there are several
+    is     how many there are: a number, a range `A..B`, `{any: [A, B]}`
     """
 
     flow: keys.FlowText
@@ -39,10 +39,15 @@ class Counted(Model):
 
 
 class Count(Model):
-    """How many packets of a flow meet conditions, lost ones included: `{flow: tcp c, where: TCP.flags has R,
-    is: 0}`.
+    """How many packets of a flow meet conditions: `{flow: tcp c, where: TCP.flags has R, is: 0}`.
 
-    count: a map of `flow`, `where`, `at`, `net` and `is`
+    `flow` says which packets, `where` which of them (conditions joined by `and`; all, if left out), `is` how
+    many there are: a number, a range `A..B`, `{any: [A, B]}`. Each packet counts once, when it was sent,
+    lost ones too; with `at` those count that this host captured. `net` is needed where there are several
+    networks. A condition is a layer (`DNS`) or `FIELD OP VALUE`: scapy's fields, and `len`, `seq` and `ack`;
+    OP is one of = != < <= > >= has.
+
+    count  a map of flow, where, at, net and is
     """
 
     kind: ClassVar[str] = "count"

@@ -27,9 +27,11 @@ class Packets(Model):
     there is data. Other segments carry none unless the line has a payload or `len`. Pure ACKs need no line,
     and the ACK of a FIN may ride on the other FIN, unless `acks` is strict.
 
-    flow: which packets; all of them must be explained packets: the ladder at: the host whose own view it is:
-    what it captured, in its order; left out, each packet stands once, when it was sent net: the network it is
-    about, where there are several acks: `loose` (pure ACKs need no line) or `strict`
+    flow     which packets; all of them must be explained: `tcp c`, `udp client server:53`, `icmp`
+    packets  the ladder
+    at       the host whose own view it is, in its order; left out, each packet stands once, when it was sent
+    net      the network it is about, where there are several
+    acks     loose: pure ACKs need no line; strict: they do
     """
 
     kind: ClassVar[str] = "packets"

@@ -41,13 +41,13 @@ StateLists = Annotated[
 
 
 class States(Model):
-    """The TCP states that sockets went through, whole lists in order: `{c: [SYN_SENT, ESTABLISHED, ...]}`.
+    """The TCP states that sockets went through, in order: `{c: [SYN_SENT, ESTABLISHED, ...]}`.
 
-    Worked out from the packets and calls of the socket's host by RFC 9293's table, since a kernel shows short
-    states to no one; where a `state` step read something else from the kernel, the verdict is unknown. CLOSE
-    before the first other state is left out.
+    Whole lists are compared. They are worked out from the packets and calls of the socket's host by RFC
+    9293's table, since a kernel shows short states to no one; where a `state` step read something else from
+    the kernel, the verdict is unknown. CLOSE before the first other state is left out.
 
-    states: socket -> list of its states
+    states  socket -> list of its states
     """
 
     kind: ClassVar[str] = "states"

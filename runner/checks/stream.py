@@ -26,9 +26,9 @@ _SHOWN = 64
 class Ends(Model):
     """Which bytes are compared; `from`, `is`, or both are needed.
 
-    from: the socket that sent them
-    to: the socket that received them
-    is: what was received
+    from  the socket that sent them
+    to    the socket that received them
+    is    what was received
     """
 
     source: Name | None = Field(None, alias="from")
@@ -37,13 +37,12 @@ class Ends(Model):
 
 
 class Stream(Model):
-    """All bytes that one socket sent are what the other received: `{from: c, to: conn}`, or `{to: conn, is:
-    V}`.
+    """All bytes that one socket sent are what the other received: `{from: c, to: conn}`.
 
-    Both by the calls on the sockets (also on their duplicates and files), and for TCP between two hosts by
-    the segments on the wire put together again; all must agree.
+    Or what was received is V: `{to: conn, is: V}`. Both by the calls on the sockets (also on their duplicates
+    and files), and for TCP between two hosts by the segments on the wire put together again; all must agree.
 
-    stream: a map of `from`, `to` and `is`
+    stream  a map of from, to and is
     """
 
     kind: ClassVar[str] = "stream"
