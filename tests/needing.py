@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from lab import compose, compose_commands
 from lab.engine import find
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def need_docker() -> None:
@@ -18,3 +25,21 @@ def need_docker() -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI has to have Docker: {reason}", pytrace=False)
     pytest.skip(reason)
+
+
+@contextmanager
+def compose_checkout(tmp_path: Path) -> Iterator[Path]:
+    """A checkout of its own with no lab up, so that the lab somebody looks at stays as it is; taken down after."""
+    need_docker()
+    folder = tmp_path / "checkout"
+    (folder / "scenarios/programs").mkdir(parents=True)
+    shutil.copy(ROOT / "docker-compose.yml", folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compose, "FOLDER", folder)
+        patch.setattr(compose.running, "__defaults__", (folder,))
+        patch.setenv("COMPOSE_PROJECT_NAME", f"labtest{os.getpid()}")
+        patch.setenv("SOCKET_LAB_SUBNET6", f"fd5c:1ab:{os.getpid() & 0xFFFF:x}:2::/64")
+        try:
+            yield folder
+        finally:
+            compose_commands.down(lambda line: None)

@@ -22,7 +22,7 @@ from lab import compose, compose_commands, container, docker_socket
 from lab.compose import ComposeHost, ComposeLab
 from lab.errors import EngineMissing, LabError
 from lab.topology import Host, Network, Topology
-from tests.needing import need_docker
+from tests.needing import compose_checkout
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOUND = ComposeLab(
@@ -200,18 +200,9 @@ def run_compose(command: str, **environment: str) -> subprocess.CompletedProcess
 
 
 @pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A checkout of its own with nothing up, so that the lab somebody looks at stays as it is."""
-    need_docker()
-    folder = tmp_path / "checkout"
-    (folder / "scenarios/programs").mkdir(parents=True)
-    shutil.copy(ROOT / "docker-compose.yml", folder)
-    monkeypatch.setattr(compose, "FOLDER", folder)
-    monkeypatch.setattr(compose.running, "__defaults__", (folder,))
-    monkeypatch.setenv("COMPOSE_PROJECT_NAME", f"labtest{os.getpid()}")
-    monkeypatch.setenv("SOCKET_LAB_SUBNET6", f"fd5c:1ab:{os.getpid() & 0xFFFF:x}:2::/64")
-    yield folder
-    compose_commands.down(lambda line: None)
+def checkout(tmp_path: Path) -> Iterator[Path]:
+    with compose_checkout(tmp_path) as folder:
+        yield folder
 
 
 def spoken(command: str) -> tuple[int, str]:
