@@ -3,7 +3,7 @@
 https://docs.python.org/3/library/socket.html; the manual pages are named with each step.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from runner.commands import Call, Constant, Kept, Outcome, Packed, Performance
@@ -23,7 +23,7 @@ from runner.expected import (
     read_expected_bytes,
     read_expected_whole,
 )
-from runner.model import Reads, Surroundings
+from runner.model import MisplacedAt, Reads, Surroundings
 from runner.names import holds_unfilled
 from runner.numbers import read_number
 from runner.scope import Scope
@@ -251,6 +251,11 @@ class RecvInto(ReceiveStep):
     needs: ClassVar[Mapping[str, ThingKind]] = {"recv_into": "socket"}
     recv_into: Name
     gives: ExpectedBytes | None = None
+
+    def wrong(self) -> Iterator[MisplacedAt]:
+        """Three calls in a row cannot be left pending as one."""
+        if self.blocks != "no":
+            yield MisplacedAt(("blocks",), "recv_into is several calls, so it cannot be left pending: use recv")
 
     def perform(self, scope: Scope) -> Performance:
         """Make a buffer in the host, receive into it, look at it."""

@@ -92,6 +92,11 @@ def test_recv_into_that_fails_does_not_look_at_the_buffer() -> None:
     )
 
 
+def test_recv_into_cannot_be_left_pending() -> None:
+    (wrong,) = step_of("{recv_into: c, size: 8, blocks: true}").wrong()
+    assert wrong.path == ("blocks",)
+
+
 def test_sendmsg_hands_over_descriptors() -> None:
     step = step_of("{sendmsg: x, data: [a, bc], ancdata: [{fds: [7, 8]}], gives: 3}")
     rights = (Constant("SOL_SOCKET"), Constant("SCM_RIGHTS"), Packed("2i", (7, 8)))
