@@ -1185,6 +1185,8 @@ def is_row_of(kept: Kept, row: dict[str, Any]) -> bool:
 
 SOL_PACKET, PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION, TPACKET_V3, ETH_P_ALL = 263, 5, 6, 10, 2, 3
 BLOCK_BYTES, LARGE_BLOCK_BYTES, LARGE_RING_BYTES = 1 << 18, 1 << 20, 64 << 20
+READY_RING_BYTES = 64 << 20
+"""The ring that a host may find ready: at 1 Gbit/s it holds what comes in half a second."""
 RETIRE_MS = 100
 """When the kernel hands over a block that is not full. Late: `frames` reads open blocks, and timers cost."""
 REPLY_BYTES = 1 << 20
@@ -1201,17 +1203,13 @@ class Capture:
     given back, so a record without its interface's index is still being written.
     """
 
-    def __init__(self, ring: int, without: list[str]) -> None:
+    def __init__(self, ring: int, without: list[str], ready: Optional[socket.socket] = None) -> None:
         import mmap
 
-        self._block = LARGE_BLOCK_BYTES if ring > LARGE_RING_BYTES else BLOCK_BYTES
-        self._blocks = max(2, ring // self._block)
-        self._socket = packet_socket(without)
+        self._block, self._blocks = ring_blocks(ring)
+        self._socket = ready or ring_socket(ring)
         try:
-            self._socket.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V3)
-            frames = self._block // 2048 * self._blocks
-            request = struct.pack("7I", self._block, self._blocks, 2048, frames, RETIRE_MS, 0, 0)
-            self._socket.setsockopt(SOL_PACKET, PACKET_RX_RING, request)
+            attach_filter(self._socket, [socket.if_nametoindex(name) for name in ("lo", *without)])
             self._memory = memoryview(mmap.mmap(self._socket.fileno(), self._block * self._blocks))
             self._zeros = memoryview(bytes(self._block))
             self._current, self._taken, self._offset = 0, 0, 0
@@ -1338,11 +1336,24 @@ class Capture:
         return {str(index): name for index, name in self._names.items()}
 
 
-def packet_socket(without: list[str]) -> socket.socket:
-    """A packet socket that receives nothing yet, and will never receive from lo and these interfaces."""
+def ring_blocks(ring: int) -> tuple[int, int]:
+    """The size of a block, and how many of them make a ring of so many bytes."""
+    block = LARGE_BLOCK_BYTES if ring > LARGE_RING_BYTES else BLOCK_BYTES
+    return block, max(2, ring // block)
+
+
+def ring_socket(ring: int) -> socket.socket:
+    """A packet socket with a ring, which receives nothing yet.
+
+    The kernel takes 8 to 30 ms for it, whatever its size: it waits until no processor can be using the ring before
+    (synchronize_net in packet_set_ring, af_packet.c).
+    """
+    block, blocks = ring_blocks(ring)
     made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     try:
-        attach_filter(made, [socket.if_nametoindex(name) for name in ("lo", *without)])
+        made.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V3)
+        request = struct.pack("7I", block, blocks, 2048, block // 2048 * blocks, RETIRE_MS, 0, 0)
+        made.setsockopt(SOL_PACKET, PACKET_RX_RING, request)
     except BaseException:
         made.close()
         raise
@@ -1472,7 +1483,8 @@ def names_made(request: dict[str, Any]) -> list[str]:
 class Agent:
     """One host's agent: reads requests in the thread that serves, has them carried out in others."""
 
-    def __init__(self, reader: int, writer: int) -> None:
+    def __init__(self, reader: int, writer: int, ready_ring: Optional[socket.socket] = None) -> None:
+        self._ready_ring = ready_ring
         self._reader = reader
         self._writer = writer
         self._writing = threading.Lock()
@@ -1742,7 +1754,10 @@ class Agent:
     def _begin_capture(self, job: Job) -> None:
         if self._capture is not None:
             raise RuntimeError("this host captures already")
-        self._capture = Capture(job.request["ring"], job.request.get("without", []))
+        ring, ready = job.request["ring"], None
+        if ring == READY_RING_BYTES:
+            ready, self._ready_ring = self._ready_ring, None
+        self._capture = Capture(ring, job.request.get("without", []), ready)
 
     def _frames(self, job: Job) -> dict[str, Any]:
         if self._capture is None:
@@ -1822,9 +1837,12 @@ def hello() -> dict[str, Any]:
     }
 
 
-def serve(reader: int, writer: int) -> NoReturn:
-    """Be the agent on these two descriptors (or one socket) until their end; then the process ends."""
-    Agent(reader, writer).serve()
+def serve(reader: int, writer: int, ready_ring: Optional[socket.socket] = None) -> NoReturn:
+    """Be the agent on these two descriptors (or one socket) until their end; then the process ends.
+
+    `ready_ring` is a `ring_socket` of READY_RING_BYTES that was made ahead: a capture of that size takes it.
+    """
+    Agent(reader, writer, ready_ring).serve()
 
 
 def main() -> NoReturn:

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 from lab import agent, syscalls
 from lab.engines import rootfs
-from lab.engines.wiring import Refused, Wiring
+from lab.engines.wiring import Refused, Spare, Wiring, make_spare
 from lab.engines.zygote import KEPT_CAPABILITIES
 
 ALL_GROUPS, OWN_GROUP = "0 2147483647", "0 0"
@@ -30,6 +30,8 @@ REAP_S = 2.0
 STOP_S = 2.0
 """How long threads may take to stop; one in an uninterruptible call of the kernel has stopped as far as tests see."""
 MANY_DESCRIPTORS = 1 << 20
+SPARES = 2
+"""For so many hosts namespaces with rings are made ahead: most labs have two, and a ring has 64 MiB."""
 
 
 class FirstProcess:
@@ -45,6 +47,13 @@ class FirstProcess:
         self._stopped: dict[str, list[int]] = {}
         self._own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._wiring: Wiring | None = None
+        self._spares: list[Spare] = []
+
+    def make_spares(self) -> None:
+        """Make ahead what takes the kernel long; what cannot be had ahead is made when it is asked for."""
+        with contextlib.suppress(OSError):
+            while len(self._spares) < SPARES:
+                self._spares.append(make_spare())
 
     def serve(self) -> None:
         """Do what is asked, and collect what has ended, until the runner closes its end."""
@@ -90,7 +99,7 @@ class FirstProcess:
         with open(plan_file, "rb") as file:
             file.seek(0)
             plan = json.load(file)
-        self._wiring = Wiring()
+        self._wiring = Wiring(self._spares)
         self._wiring.make(plan, OWN_GROUP if self._rootless else ALL_GROUPS)
         rootfs.finish(plan["programs"], plan["texts"])
         for host in plan["hosts"]:
@@ -98,6 +107,8 @@ class FirstProcess:
         os.close(logs)
         for wire in self._wiring.wires.values():
             os.close(wire.namespace)
+            if wire.ring is not None:
+                wire.ring.close()
 
     def _start(self, host: dict[str, Any], logs: int) -> None:
         """Fork a host's first process, and hand the runner the other end of its agent's socket."""
@@ -134,15 +145,16 @@ class FirstProcess:
             syscalls.set_host_name(name)
             files = {path: base64.b64decode(text) for path, text in host["files"].items()}
             rootfs.enter_host(self._kept, files)
+            ring = self._wiring.wires[name].ring
             os.dup2(agents, 3)
-            os.closerange(4, MANY_DESCRIPTORS)
+            _close_all_but(3, ring.fileno() if ring else 3)
             self._set_limits(host["limits"])
             syscalls.keep_capabilities(KEPT_CAPABILITIES)
         except (OSError, ValueError) as error:
             os.write(2, f"host {host['name']} could not be set up: {error}\n".encode())
             os._exit(1)
         os.set_inheritable(3, False)
-        agent.serve(3, 3)
+        agent.serve(3, 3, ring)
 
     def _set_limits(self, limits: dict[str, int]) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, self._descriptors)
@@ -226,3 +238,9 @@ def _ending(code: int) -> str:
     if code < 0:
         return f"its first process was killed by {signal.Signals(-code).name}"
     return f"its first process ended with exit status {code}"
+
+
+def _close_all_but(last: int, one: int) -> None:
+    """Close every descriptor above `last`, but not `one`."""
+    os.closerange(last + 1, max(last + 1, one))
+    os.closerange(max(last, one) + 1, MANY_DESCRIPTORS)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from lab import netlink, syscalls
+from lab import agent, netlink, syscalls
 from lab.netlink import Netlink, NetlinkError
 
 FIRST_BRIDGE, FIRST_LINK, FIRST_PORT = 10, 10, 10_000
@@ -60,19 +62,47 @@ class Refused(Exception):  # noqa: N818 - said as it is, like Unmet and HostGone
 
 @dataclass
 class Wire:
-    """One host's end of the lab's network: its namespace and the ports its links are plugged into."""
+    """One host's end of the lab's network: its namespace and the ports its links are plugged into.
+
+    `ring` is a ring for its capture, where one was made ahead.
+    """
 
     name: str
     namespace: int
     control: Netlink
     links: list[int]
     ports: list[int]
+    ring: socket.socket | None
+
+
+@dataclass
+class Spare:
+    """A network namespace made ahead, with a capture's ring in it (see `lab.agent.ring_socket`)."""
+
+    namespace: int
+    ring: socket.socket
+
+
+def make_spare() -> Spare:
+    """Make one, and come back to the namespace that the calling thread is in."""
+    home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        syscalls.unshare(syscalls.CLONE_NEWNET)
+        namespace = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        return Spare(namespace, agent.ring_socket(agent.READY_RING_BYTES))
+    finally:
+        syscalls.setns(home, syscalls.CLONE_NEWNET)
+        os.close(home)
 
 
 class Wiring:
-    """All wires of one lab. Made in the namespace that becomes the switch; the calling thread stays in it."""
+    """All wires of one lab. Made in the namespace that becomes the switch; the calling thread stays in it.
 
-    def __init__(self) -> None:
+    `spares` are namespaces made ahead: the first hosts get them.
+    """
+
+    def __init__(self, spares: Iterable[Spare] = ()) -> None:
+        self._spares = list(spares)
         self._has_ip6 = os.path.exists("/proc/sys/net/ipv6")
         for key, value in SWITCH:
             _write_if_there(key, value)
@@ -103,7 +133,12 @@ class Wiring:
 
     def _make_host(self, host: dict[str, Any], any_group: str) -> None:
         """A network namespace with quiet defaults and the host's ends of links; we are in it afterwards."""
-        syscalls.unshare(syscalls.CLONE_NEWNET)
+        spare = self._spares.pop() if self._spares else None
+        if spare is None:
+            syscalls.unshare(syscalls.CLONE_NEWNET)
+        else:
+            syscalls.setns(spare.namespace, syscalls.CLONE_NEWNET)
+            os.close(spare.namespace)
         for key, value in QUIET:
             _write_if_there(key, value)
         _write_if_there("net/ipv4/ip_forward", "1" if host["router"] else "0")
@@ -124,6 +159,7 @@ class Wiring:
             Netlink(),
             [FIRST_LINK + number for number in range(len(ends))],
             [first + number for number in range(len(ends))],
+            spare.ring if spare else None,
         )
         self.wires[host["name"]] = wire
         wire.control.do(

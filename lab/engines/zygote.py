@@ -114,10 +114,12 @@ def _serve(rootless: bool, kept: list[str]) -> None:
     from lab.engines import first_process
 
     sys.path.remove(sys.path[0])
+    first = first_process.FirstProcess(CONTROL, rootless, kept)
+    first.make_spares()
     gc.collect()
     gc.freeze()  # so that no collection in a host copies the pages that hosts share
     try:
-        first_process.FirstProcess(CONTROL, rootless, kept).serve()
+        first.serve()
     except BaseException:
         import traceback
 
