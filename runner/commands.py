@@ -120,9 +120,9 @@ class Poll:
 class BeginFault:
     """Put a fault in force; the outcome is a failure where a fault of that name was begun before.
 
-    `fault` is an object of `lab.faults`. It strikes what `senders` (empty: all) send to `receivers` (empty: to anybody)
-    where all conditions of `where` (`runner.conditions`) hold; of these the `nth` (ranges, both ends included, an open end
-    None; empty: all), or each with a `probability`. `text` says it for people.
+    `fault` is an object of `lab.faults`. It strikes what `senders` (empty: all) send to `receivers` (empty: anybody)
+    where all conditions of `where` (`runner.conditions`) hold; of these the `nth` (ranges, both ends included, an
+    open end None; empty: all), or each with a `probability`. `text` says it for people.
     """
 
     name: str
@@ -168,7 +168,9 @@ class Attempt:
     within_ns: int
 
 
-Command = Call | Run | SendPacket | SniffPacket | ReadState | Poll | Sleep | Await | Attempt
+Command = (
+    Call | Run | SendPacket | SniffPacket | ReadState | Poll | Sleep | Await | Attempt | BeginFault | EndFault
+)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ packets. Values in records are JSON as `lab.agent.encode` makes it; nothing here
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -82,11 +82,40 @@ class StateRecord:
     at_ns: int
 
 
-Record = StepRecord | CallRecord | StateRecord
-KINDS: dict[str, type[StepRecord] | type[CallRecord] | type[StateRecord]] = {
+@dataclass(frozen=True)
+class FaultRecord:
+    """A fault began or was healed, or something was done to one frame on its way.
+
+    `fault` is its name. `what` is `begins`, `healed`, the kind of fault that struck a frame (drop, delay, ...), or
+    `refused`: the frame goes to others as well as to the receivers that the fault names, so nothing was done to it.
+    `at_ns` is when the frame was sent; `host` and `interface` are its sender's. `nth` counts the frames that the fault
+    means since it began, in that host. `length` and `crc` (CRC-32) are of the frame as it was sent, `became` the same
+    two of the frame as it arrives where its bytes were changed; `later_ns` is how much later it left. `text` says the
+    fault.
+    """
+
+    kind: ClassVar[str] = "fault"
+    fault: str
+    what: str
+    at_ns: int
+    host: str | None = None
+    interface: str = ""
+    nth: int = 0
+    length: int = 0
+    crc: int = 0
+    became: list[int] | None = None
+    later_ns: int = 0
+    text: str = ""
+
+
+Record = StepRecord | CallRecord | StateRecord | FaultRecord
+Keep = Callable[[Record], None]
+"""Takes a record down."""
+KINDS: dict[str, type[StepRecord] | type[CallRecord] | type[StateRecord] | type[FaultRecord]] = {
     "step": StepRecord,
     "call": CallRecord,
     "state": StateRecord,
+    "fault": FaultRecord,
 }
 
 

@@ -206,6 +206,7 @@ _FITS: dict[ThingKind, tuple[ThingKind, ...]] = {
     "program": ("program",),
     "socket or file": ("socket", "file"),
     "value": ("value",),
+    "fault": ("fault",),
 }
 
 

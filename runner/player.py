@@ -18,13 +18,15 @@ from lab.engine import Engine, Interface, Lab
 from lab.errors import LabError, Unsupported
 from lab.topology import Host
 from runner import history, rundir
+from runner.history import Record
 from runner.performing import Watcher
 from runner.recorder import Recorder
-from runner.rundir import CaptureInfo, Ending, RunInfo
+from runner.rundir import CaptureInfo, Ending, FaultInfo, RunInfo
 from runner.scenario import Scenario
 from runner.scope import Scope
 from runner.sniffing import Sniffer
 from runner.stage import Stage
+from runner.strikes import Strikes, plan
 
 
 @dataclass
@@ -39,6 +41,7 @@ class _Play:
     interfaces: tuple[Interface, ...] = ()
     facts: dict[str, str] = field(default_factory=dict)
     captures: dict[str, CaptureInfo] = field(default_factory=dict)
+    faults: dict[str, FaultInfo] = field(default_factory=dict)
 
     def info(self) -> RunInfo:
         scenario = self.scenario
@@ -55,6 +58,7 @@ class _Play:
             captures=self.captures,
             facts=self.facts,
             includes=dict(scenario.includes),
+            faults=self.faults,
         )
 
 
@@ -100,19 +104,27 @@ def _play_on(lab: Lab, playing: _Play, folder: Path, records: TextIO, watcher: W
     hosts = [host.name for host in scenario.topology.hosts]
     playing.interfaces = tuple(end for host in hosts for end in lab.interfaces(host))
     playing.facts = dict(lab.facts())
-    recorder = Recorder(lab, hosts)
+
+    def keep(record: Record) -> None:
+        print(history.to_line(record), file=records)
+
+    strikes = Strikes(lab, plan([*scenario.steps, *scenario.finally_], hosts), keep)
+    strikes.begin()
+    recorder = Recorder(lab, hosts, strikes.processes)
     recorder.begin()
     for host in scenario.topology.hosts:
         _restrict(lab, host)
     scripted = frozenset(host.name for host in scenario.topology.hosts if host.scripted)
     scope = Scope({host: lab.interfaces(host) for host in hosts}, scripted=scripted)
     sniffer = Sniffer(recorder, scope.interfaces)
-    stage = Stage(lab, scope, lambda record: print(history.to_line(record), file=records), watcher, sniffer)
+    stage = Stage(lab, scope, keep, watcher, sniffer, strikes)
     try:
         _act(stage, playing)
     finally:
         stage.close()
-        recorder.settle()
+        strikes.release()
+        recorder.settle(strikes.until_ns())
+        playing.faults = strikes.end()
         recorder.write(folder / rundir.CAPTURE)
         playing.captures = {host: seen.info() for host, seen in recorder.captures.items()}
 

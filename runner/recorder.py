@@ -12,19 +12,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab import capture
+from lab.agent import READY_RING_BYTES
 from lab.capture import Frame
 from lab.engine import Lab
 from lab.errors import LabError
+from lab.faults.striking import Striking
 from runner.rundir import CaptureInfo
 
-RING_BYTES = 64 << 20
-"""The ring of one host: at 1 Gbit/s it holds what comes in half a second; its thread empties it block by block."""
 FEW_HOSTS = 4
-"""Labs with more hosts than this share out the memory of so many rings."""
+"""Labs with more hosts than this share out the memory of so many full rings."""
 QUIET_NS = 4_000_000
 """A lab is quiet when no host has sent or received a frame for so long."""
 SETTLE_S = 0.5
 """The longest that the end of a run waits for quiet: kernel timers such as retransmissions may never give it."""
+LONGEST_DELAY_S = 10.0
+"""The longest that the end of a run waits for frames that a fault delays."""
 ANSWER_S = 30.0
 
 
@@ -42,10 +44,15 @@ class HostCapture:
 
 
 class Recorder:
-    """The captures of one lab. `begin`, then `drain` as often as wanted, then `write`."""
+    """The captures of one lab. `begin`, then `drain` as often as wanted, then `write`.
 
-    def __init__(self, lab: Lab, hosts: Sequence[str]) -> None:
+    `striking` are the fault processes of the lab: what their detours show was sent by the interface itself, and what
+    they read was captured before.
+    """
+
+    def __init__(self, lab: Lab, hosts: Sequence[str], striking: Striking | None = None) -> None:
         self._lab = lab
+        self._striking = striking or Striking(lab, {})
         self.captures = {host: HostCapture() for host in hosts}
 
     def begin(self) -> None:
@@ -53,12 +60,13 @@ class Recorder:
 
         Raises LabError where a host cannot: a run that sees nothing is not worth playing.
         """
-        ring = max(1 << 20, RING_BYTES * FEW_HOSTS // max(FEW_HOSTS, len(self.captures)))
+        ring = max(1 << 20, READY_RING_BYTES * FEW_HOSTS // max(FEW_HOSTS, len(self.captures)))
         channels = {host: self._lab.agent(host) for host in self.captures}
+        begin = {"do": "capture", "ring": ring}
         waiting = [
             (host, channel, channel.post(request))
-            for request in ({"do": "offload"}, {"do": "capture", "ring": ring})
             for host, channel in channels.items()
+            for request in ({"do": "offload"}, {**begin, "without": self._striking.readers(host)})
         ]
         for host, channel, identifier in waiting:
             reply = channel.wait(identifier, ANSWER_S)
@@ -69,8 +77,12 @@ class Recorder:
                     "Its agent needs the capabilities NET_ADMIN and NET_RAW.",
                 )
 
-    def settle(self) -> None:
-        """Drain until no host has sent or received anything for a moment, or for half a second at most."""
+    def settle(self, until_ns: int = 0) -> None:
+        """Drain until no host has sent or received anything for a moment, or for half a second at most.
+
+        Before, wait for what is on its way still, until `until_ns` (CLOCK_REALTIME), for ten seconds at most.
+        """
+        time.sleep(min(max(0, until_ns - time.time_ns()) / 1e9, LONGEST_DELAY_S))
         deadline = time.monotonic() + SETTLE_S
         while True:
             self.drain()
@@ -98,7 +110,8 @@ class Recorder:
 
     def _fetch(self, host: str, seen: HostCapture) -> bool:
         value = self._lab.agent(host).ask(ANSWER_S, do="frames")
-        names = {int(index): name for index, name in value["interfaces"].items()}
+        renamed = self._striking.renamed(host)
+        names = {int(index): renamed.get(name, name) for index, name in value["interfaces"].items()}
         for block in value["blocks"]:
             seen.frames.extend(capture.frames_of(base64.b64decode(block), host, names))
         seen.drops = value["drops"]

@@ -39,11 +39,24 @@ class CaptureInfo:
 
 
 @dataclass(frozen=True)
+class FaultInfo:
+    """What a host's fault process saw: frames that took the detour and left it, those that it could not keep up with,
+    and why it ended before its time (empty if it did not).
+    """
+
+    taken: int = 0
+    left: int = 0
+    lost: int = 0
+    missing: str = ""
+
+
+@dataclass(frozen=True)
 class RunInfo:
     """How a run was made and how its play ended; the contents of run.json.
 
     `case` holds the values of the matrix that were played. `includes` are the texts of included files by the path that
     the scenario gives them. `ending`: `failed` where a step failed, `broken` where the lab did; `problem` says what.
+    `faults` has the hosts that faults could strike.
     """
 
     name: str
@@ -58,6 +71,7 @@ class RunInfo:
     captures: Mapping[str, CaptureInfo] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     includes: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, FaultInfo] = field(default_factory=dict)
 
     def interfaces_of(self, host: str) -> tuple[Interface, ...]:
         """The interfaces of one host, in order."""
@@ -80,6 +94,7 @@ def read_info(folder: Path) -> RunInfo:
             Interface(**{**one, "ip4": tuple(one["ip4"]), "ip6": tuple(one["ip6"])}) for one in data.pop("interfaces")
         )
         captures = {host: CaptureInfo(**one) for host, one in data.pop("captures").items()}
-        return RunInfo(**data, interfaces=interfaces, captures=captures)
+        faults = {host: FaultInfo(**one) for host, one in data.pop("faults", {}).items()}
+        return RunInfo(**data, interfaces=interfaces, captures=captures, faults=faults)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{folder} is not the directory of a run: {error}") from None

@@ -8,20 +8,21 @@ say `Unmet`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from lab.engine import Lab
-from runner import calls
+from runner import calls, commands
 from runner.commands import Attempt, Await, Command, Failure, Outcome, Poll, Run, Sleep, SniffPacket
 from runner.errors import ScenarioError, Unmet
 from runner.exchange import Event, Exchange
-from runner.history import Record, StepStatus
+from runner.history import Keep, StepStatus
 from runner.performing import Performing, Watcher, record_of_reply, record_of_step
 from runner.scenario import PlacedStep
 from runner.scope import Scope
 from runner.sniffing import Sniffer
+from runner.strikes import Strikes
 
 PATIENCE_NS = 5_000_000_000
 """How long a scenario waits for a name, and for a pending call."""
@@ -37,10 +38,10 @@ class Stage:
     """Plays steps on a lab. One thread; the agents do the waiting."""
 
     def __init__(
-        self, lab: Lab, scope: Scope, keep: Callable[[Record], None], watcher: Watcher, sniffer: Sniffer
+        self, lab: Lab, scope: Scope, keep: Keep, watcher: Watcher, sniffer: Sniffer, strikes: Strikes
     ) -> None:
         self._lab = lab
-        self._sniffer = sniffer
+        self._sniffer, self._strikes = sniffer, strikes
         self._scope = scope
         self._keep = keep
         self._watcher = watcher
@@ -149,6 +150,8 @@ class Stage:
                 self._exchange.wake(time.monotonic() + ns / 1e9, performing)
             case Await(name):
                 self._await(performing, name)
+            case commands.BeginFault() | commands.EndFault():
+                self._advance(performing, self._strikes.carry_out(command))
             case Attempt(steps, within_ns):
                 self._advance(performing, self._attempt(steps, within_ns))
             case _:

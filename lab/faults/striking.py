@@ -95,7 +95,7 @@ class Striking:
             if problem:
                 raise Unsupported(
                     f"host {host} cannot have faults: {problem}",
-                    "They need the capabilities NET_ADMIN and NET_RAW, and veth, clsact, cls_bpf and mirred in the kernel.",
+                    "They need NET_ADMIN and NET_RAW, and a kernel with veth, clsact, cls_bpf and mirred.",
                 )
 
     def readers(self, host: str) -> list[str]:

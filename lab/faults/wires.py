@@ -2,7 +2,8 @@
 
 Runs in the host: standard library only, Python 3.9 syntax. What the host's stack sends is seen on `wireN` (of
 interface number N), read on `wireNp` and sent out of the interface itself past its queueing. Whoever is not there to
-read loses it all: a detour without its process fails closed. Sources: linux/pkt_sched.h, linux/pkt_cls.h, linux/filter.h, tc-bpf(8).
+read loses it all: a detour without its process fails closed.
+Sources: linux/pkt_sched.h, linux/pkt_cls.h, linux/filter.h, tc-bpf(8).
 """
 
 from __future__ import annotations

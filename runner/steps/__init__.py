@@ -29,6 +29,7 @@ _MODULES: Mapping[str, str] = {
     "ntohs:Ntohs htonl:Htonl ntohl:Ntohl",
     "programs": "run:RunStep stdout:Stdout stdin:Stdin wait:Wait signal:Signal",
     "packets": "send_packet:SendPacketStep sniff_packet:SniffPacketStep",
+    "faults": "fault:Fault heal:Heal",
     "flow": "state:State returns:Returns until:Until repeat:Repeat include:Include",
 }
 """Module -> its verbs with their classes."""

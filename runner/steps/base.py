@@ -30,7 +30,7 @@ from runner.values import Name, Text, duration_text, read_text
 PATIENCE_NS = 5_000_000_000
 """How long a step is waited for where it has no `takes`."""
 
-ThingKind = Literal["socket", "file", "program", "socket or file", "value"]
+ThingKind = Literal["socket", "file", "program", "socket or file", "value", "fault"]
 """What a name is of; `value` is what `as` names where the result is no object."""
 
 

@@ -86,7 +86,7 @@ def test_what_is_loaded() -> None:
         (HEAD + "steps:\n  - server: {sokcet: s}\n", "4:14: there is no step 'sokcet' (socket)"),
         (HEAD + "steps:\n  - server: {to: s, bind: x}\n", "4:14: the verb comes first"),
         (HEAD + "steps:\n  - server: {sleep: 1s}\n", "4:14: no host does sleep"),
-        (HEAD + "steps:\n  - fault: drop\n", "4:5: this version has no step 'fault' yet"),
+        (HEAD + "steps:\n  - link: drop\n", "4:5: this version has no step 'link' yet"),
         (HEAD + "steps:\n  - server: {socket: s}\n    when: {a: b}\n", "5:5: a step has one key, its host"),
         (HEAD + "steps:\n  - server: {socket: s, typ: x}\n", "4:25: socket has no key 'typ'"),
         (HEAD + "steps:\n  - server: {socket: s, host: x}\n", "4:25: socket has no key 'host'"),

@@ -1,0 +1,227 @@
+"""The faults of one play: on which hosts a scenario needs them, begun and healed when steps say so, and recorded.
+
+Between the stage and the fault processes (`lab.faults.striking`): makes of names and conditions what can be seen on a
+frame. What a fault does is `lab.faults`; what it came to is judged from the records, elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lab.engine import Interface, Lab
+from lab.faults import selecting
+from lab.faults.partition import Partition
+from lab.faults.striking import Kinds, Striking
+from runner.commands import BeginFault, EndFault, Failure, Outcome
+from runner.conditions import Condition
+from runner.history import FaultRecord, Keep
+from runner.names import Unfilled
+from runner.operands import ADDRESSES, looks_like_address
+from runner.placing import PlacedStep
+from runner.rundir import FaultInfo
+from runner.wire import canonical, owners_of
+
+MACS = frozenset({"Ether.src", "Ether.dst", "ARP.hwsrc", "ARP.hwdst"})
+EVERYTHING = [[-1, -1]]
+
+
+def plan(steps: Iterable[PlacedStep], hosts: Sequence[str]) -> dict[str, Kinds]:
+    """What of each host's traffic must take the detour for the faults of these steps; other hosts are left out."""
+    kinds: dict[str, list[list[int]]] = {}
+    for placed in _all(steps):
+        step: Any = placed.source.step
+        if placed.verb != "fault" or step is None:
+            continue
+        senders, receivers = _known(step.from_, hosts), _known(step.to, hosts)
+        concerned = set(senders or hosts)
+        if isinstance(step.fault, Unfilled) or step.fault == Partition.name:
+            concerned |= set(receivers or hosts)
+        where = step.where
+        mine = selecting.kinds_of([[one.field, "", None] for one in where]) if _is_read(where) else EVERYTHING
+        for host in concerned:
+            found = kinds.setdefault(host, [])
+            found += [kind for kind in mine if kind not in found]
+    return {host: kinds[host] for host in hosts if host in kinds}
+
+
+def _all(steps: Iterable[PlacedStep]) -> Iterator[PlacedStep]:
+    for placed in steps:
+        yield placed
+        yield from _all(placed.source.inner)
+
+
+def _is_read(where: Any) -> bool:
+    return isinstance(where, tuple) and bool(where)
+
+
+def _known(named: Any, hosts: Sequence[str]) -> Sequence[str] | None:
+    """Hosts that are named; all where a name is to be filled in later."""
+    if named is None:
+        return None
+    if isinstance(named, Unfilled) or any("$" in str(one) for one in named):
+        return hosts
+    return tuple(named)
+
+
+@dataclass(frozen=True)
+class _Aim:
+    """One direction: who sends, to whom; no receivers mean anybody."""
+
+    senders: tuple[str, ...]
+    receivers: tuple[str, ...]
+
+
+class Strikes:
+    """Carries out the steps `fault` and `heal` on one lab, and keeps a record of all that faults do."""
+
+    def __init__(self, lab: Lab, kinds: Mapping[str, Kinds], keep: Keep) -> None:
+        self.processes = Striking(lab, kinds)
+        self._hosts = tuple(host.name for host in lab.topology.hosts)
+        self._ends = {host: lab.interfaces(host) for host in self._hosts}
+        self._keep = keep
+        self._in_force: dict[str, tuple[str, ...]] = {}
+        self._begun: set[str] = set()
+
+    def begin(self) -> None:
+        """Make ready what the faults need, before the captures begin; raises Unsupported where that cannot be."""
+        self.processes.begin()
+
+    def carry_out(self, command: BeginFault | EndFault) -> Outcome:
+        """Begin or end a fault, on all hosts that it concerns; raises LabError where a fault process is gone."""
+        began_ns = time.time_ns()
+        problem = self._start(command) if isinstance(command, BeginFault) else self._stop(command)
+        failure = Failure("ValueError", None, problem) if problem else None
+        return Outcome(began_ns, time.time_ns(), failure=failure)
+
+    def _start(self, command: BeginFault) -> str:
+        name = command.name or f"{command.fault.name} {len(self._begun) + 1}"
+        if name in self._begun:
+            return f"a fault {name} was begun before: each needs a name of its own"
+        self._begun.add(name)
+        concerned: list[str] = []
+        at_ns = 0
+        for aim in self._aims(command):
+            for host in aim.senders:
+                if host in self.processes.hosts:
+                    request = self._request(name, command, host, aim.receivers)
+                    at_ns = int(self.processes.tell(host, **request)["at"])
+                    concerned.append(host)
+        self._in_force[name] = tuple(concerned)
+        self._keep(FaultRecord(name, "begins", at_ns or time.time_ns(), text=command.text))
+        return ""
+
+    def _stop(self, command: EndFault) -> str:
+        hosts = self._in_force.pop(command.name, None)
+        if hosts is None:
+            return f"the fault {command.name} is not in force"
+        at_ns = time.time_ns()
+        for host in dict.fromkeys(hosts):
+            at_ns = int(self.processes.tell(host, do="heal", name=command.name)["at"])
+        self._keep(FaultRecord(command.name, "healed", at_ns))
+        return ""
+
+    def _aims(self, command: BeginFault) -> Iterator[_Aim]:
+        senders, receivers = command.senders, command.receivers
+        if not isinstance(command.fault, Partition):
+            yield _Aim(senders or tuple(host for host in self._hosts if host not in receivers), receivers)
+            return
+        if not senders:
+            senders = tuple(host for host in self._hosts if host not in receivers)
+        receivers = receivers or tuple(host for host in self._hosts if host not in senders)
+        yield _Aim(senders, receivers)
+        yield _Aim(receivers, senders)
+
+    def _request(
+        self, name: str, command: BeginFault, sender: str, receivers: tuple[str, ...]
+    ) -> dict[str, Any]:
+        """The request that puts a fault in force on one host."""
+        return {
+            "do": "begin",
+            "name": name,
+            "kind": command.fault.name,
+            "parameters": asdict(command.fault),
+            "where": [self._raw(one) for one in command.where],
+            "to": self._receivers(sender, receivers) if receivers else None,
+            "nth": [list(one) for one in command.nth] or None,
+            "probability": command.probability,
+            "seed": command.seed,
+        }
+
+    def _receivers(self, sender: str, receivers: Sequence[str]) -> dict[str, Any]:
+        ends = [end for host in receivers for end in self._ends[host]]
+        return {
+            "macs": [end.mac for end in ends],
+            "addresses": [address for address in owners_of(ends) if address.count(":") != 5],
+            "alone_on": [
+                number
+                for number, mine in enumerate(self._ends[sender])
+                if self._neighbours(sender, mine) <= set(receivers)
+            ],
+        }
+
+    def _neighbours(self, sender: str, mine: Interface) -> set[str]:
+        """All other hosts on the network of an interface."""
+        return {
+            host
+            for host, ends in self._ends.items()
+            if host != sender and any(end.network == mine.network for end in ends)
+        }
+
+    def _raw(self, condition: Condition) -> list[Any]:
+        """A condition as the fault process knows it: [FIELD, OPERATOR, OPERAND]."""
+        operand: Any = condition.operand
+        if isinstance(operand, frozenset):
+            operand = {"flags": "".join(sorted(operand))}
+        elif isinstance(operand, str) and condition.field in ADDRESSES:
+            operand = self._addresses(condition.field, operand)
+        return [condition.field, condition.operator, operand]
+
+    def _addresses(self, field: str, operand: str) -> list[str]:
+        if looks_like_address(operand):
+            return [canonical(operand)]
+        ends = self._ends[operand]
+        if field in MACS:
+            return [end.mac for end in ends]
+        return [address for address in owners_of(ends) if address.count(":") != 5]
+
+    # The end ----------------------------------------------------------------------------------------------------
+
+    def release(self) -> None:
+        """No more frames will overtake those that faults hold: let them go."""
+        self.processes.release()
+
+    def until_ns(self) -> int:
+        """When the last delayed frame leaves (CLOCK_REALTIME); 0 where none is delayed now."""
+        return self.processes.until_ns()
+
+    def end(self) -> dict[str, FaultInfo]:
+        """Keep a record of every change, end the processes, and say what they counted."""
+        for host, change in self.processes.changes():
+            self._keep(self._record(host, change))
+        counts = self.processes.end()
+        return {
+            host: FaultInfo(
+                count.get("in", 0),
+                count.get("out", 0),
+                count.get("lost", 0),
+                self.processes.broken.get(host, ""),
+            )
+            for host, count in counts.items()
+        }
+
+    def _record(self, host: str, change: dict[str, Any]) -> FaultRecord:
+        return FaultRecord(
+            fault=change["fault"],
+            what=change["what"],
+            at_ns=change["at"],
+            host=host,
+            interface=self.processes.interface(host, change["wire"]).name,
+            nth=change["nth"],
+            length=change["length"],
+            crc=change["crc"],
+            became=change.get("became"),
+            later_ns=change.get("later", 0),
+        )
