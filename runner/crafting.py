@@ -53,13 +53,6 @@ class Layer:
         return replace(self, fields={**self.fields, **more})
 
 
-LAYERS_SCHEMA: dict[str, Any] = {
-    "type": "array",
-    "minItems": 1,
-    "items": {"type": "object", "minProperties": 1, "maxProperties": 1},
-}
-"""The JSON Schema of layers; which there are and what fields they have is scapy's."""
-
 # --- reading --------------------------------------------------------------------------------------
 
 
@@ -122,7 +115,7 @@ def _read_value(layer: str, name: str, kind: FieldKind, value: Any, around: Surr
         case "ip4" | "ip6" | "mac":
             return _read_address(kind.sort, value, around)
         case "flags":
-            return read_whole(value, around) if is_whole(str(value)) else read_text(value, around)
+            return _read_flags(name, kind, value, around)
         case "layers":
             return _read_inner(value, around)
         case "options":
@@ -154,6 +147,18 @@ def _read_number(name: str, kind: FieldKind, value: Any, around: Surroundings) -
         wrong = f"{name} has {kind.bits} bits: a number from 0 to {(1 << kind.bits) - 1}"
         raise Misplaced(wrong, length=len(str(value)))
     return number
+
+
+def _read_flags(name: str, kind: FieldKind, value: Any, around: Surroundings) -> int | str:
+    """Flags as scapy writes them: letters (`SA`), or names joined with a plus sign (`MF+DF`); or their number."""
+    if is_whole(str(value)):
+        return read_whole(value, around)
+    text = read_text(value, around)
+    letters = all(len(one) == 1 for one in kind.names)
+    for one in filter(None, text if letters else text.split("+")):
+        if one not in kind.names:
+            raise Misplaced(f"{name} are of {' '.join(kind.names)}, not {one!r}", length=max(1, len(text)))
+    return text
 
 
 _LITERALS = {
@@ -284,6 +289,15 @@ def _inner(value: Any) -> Any:
             return [_inner(one) for one in value]
         case _:
             return value
+
+
+def are_complete(layers: Sequence[Layer]) -> bool:
+    """Whether every address is said as such, so that the layers can be built without a lab."""
+    return all(
+        resolved(layer, lambda sort, name: "") == layer
+        and set(ADDRESSED.get(layer.name, ())) <= set(layer.fields)
+        for layer in layers
+    )
 
 
 def text_of(layers: Sequence[Layer]) -> str:

@@ -168,6 +168,8 @@ def _kind_of(described: Any) -> FieldKind:
     """The same for one of scapy's objects that describe a field."""
     bases = {base.__name__ for base in type(described).__mro__}
     names = getattr(described, "s2i", None) or {}
+    if "FlagsField" in bases:
+        names = {name: place for place, name in enumerate(described.names)}
     for base, sort in _SORTS:
         if base in bases:
             bits = int(getattr(described, "size", 0) or 0) if sort == "number" else 0

@@ -28,6 +28,7 @@ from pydantic_core import core_schema
 from runner.errors import Misplaced
 from runner.names import Unfilled
 from runner.reading import AnyNode, Document, ListNode, MapNode, Node, suggestion
+from runner.scope import Scope
 
 LARGEST_INCLUDED = 16 << 20
 """Bytes of a file that `{file: ..}` may bring in."""
@@ -95,6 +96,8 @@ class Surroundings:
     `given` holds files by their path as written, read before (a run judged elsewhere); None: read from disk.
     `lenient` is true where the step says `raises`: what the socket API itself refuses is no mistake there.
     `hosts` are the names of the lab, for suggestions.
+    `is_step` is true in steps, which are read again when they are settled: then `host` is who does it, and `scope` what
+    is known of the lab.
     """
 
     folder: Path | None = None
@@ -102,6 +105,9 @@ class Surroundings:
     included: dict[str, str] = field(default_factory=dict)
     lenient: bool = False
     hosts: tuple[str, ...] = ()
+    is_step: bool = False
+    host: str = ""
+    scope: Scope | None = None
 
     def file(self, written: str) -> bytes:
         """The contents of a file beside the scenario; raises Misplaced where it is not there or outside."""

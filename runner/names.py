@@ -225,13 +225,24 @@ def _packet_part(name: str, packet: Packet, parts: tuple[str, ...]) -> Any:
     if parts == ("data",):
         return packet.payload
     field = ".".join(parts)
-    problem = fields.known(field) if len(parts) == 2 else "say its layer and its field (TCP.seq), or data"
+    problem = packet_part_problem(parts)
     if problem is not None:
         raise Misplaced(f"{name} has no part {field!r}: {problem}")
     found = fields.value(packet, field)
     if found is None:
         raise Misplaced(f"the packet {name} has no {field}")
     return found
+
+
+def packet_part_problem(parts: tuple[str, ...]) -> str | None:
+    """None if a packet can have such a part, else what is wrong with it."""
+    from runner import fields
+
+    if parts == ("data",):
+        return None
+    return (
+        fields.known(".".join(parts)) if len(parts) == 2 else "say its layer and its field (TCP.seq), or data"
+    )
 
 
 def _known_parts(value: Any) -> dict[str, Any]:

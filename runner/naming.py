@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from runner.errors import Misplaced
 from runner.model import KnownNames
-from runner.names import Reference, pieces
+from runner.names import Reference, packet_part_problem, pieces
 from runner.placing import Source, texts_of
 from runner.reading import AnyNode, ListNode, MapNode, Text, suggestion
 from runner.steps.base import CallStep, ThingKind
@@ -135,6 +135,8 @@ class NameCheck:
                 self._wrong(text, reference, f"{root} is a {made.kind} and has no value")
             elif self._is_early(made):
                 self._wrong(text, reference, f"{root} is made only in line {made.line}")
+            elif made.entry.verb.text == "sniff_packet" and (problem := packet_part_problem(reference.parts)):
+                self._wrong(text, reference, problem)
             else:
                 self.uses[root] = None
 

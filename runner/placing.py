@@ -65,9 +65,8 @@ class Source:
     @cached_property
     def has_references(self) -> bool:
         """Whether it must wait for values before it is what it is."""
-        return any(references(text.text) for text in texts_of(self.body)) or "$" in str(
-            self.value.get("host", "")
-        )
+        written = [text.text for text in texts_of(self.body)]
+        return "packet" in written or any(map(references, [*written, str(self.value.get("host", ""))]))
 
 
 OUTCOME_WORDS = ("gives", "raises", "takes")
@@ -111,7 +110,12 @@ def _settled(source: Source, scope: Scope) -> Step:
             keep_misplaced(document, node, wrong)
     step = None
     if not document.mistakes:
-        around = replace(source.surroundings, lenient=bool(value.get("raises")))
+        around = replace(
+            source.surroundings,
+            lenient=bool(value.get("raises")),
+            host=str(value.get("host", "")),
+            scope=scope,
+        )
         step = read_model(source.kind, source.body, value, document, around, called=source.kind.verb)
     if step is not None:
         for misplaced in step.wrong():

@@ -17,7 +17,7 @@ from typing import TextIO
 from lab.engine import Engine, Interface, Lab
 from lab.errors import LabError, Unsupported
 from lab.topology import Host
-from runner import history, rundir
+from runner import history, requirements, rundir
 from runner.history import Record
 from runner.performing import Watcher
 from runner.recorder import Recorder
@@ -83,6 +83,7 @@ def play(
         (folder / rundir.SCENARIO).write_text(scenario.text, encoding="utf-8")
         with (folder / rundir.HISTORY).open("w", encoding="utf-8", buffering=1) as records:
             try:
+                requirements.check_engine(scenario.requires, engine.name, scenario.topology)
                 with engine.up(scenario.topology, logs=folder) as lab:
                     _play_on(lab, playing, folder, records, watcher)
                     rundir.write_info(folder, playing.info())
@@ -104,6 +105,7 @@ def _play_on(lab: Lab, playing: _Play, folder: Path, records: TextIO, watcher: W
     hosts = [host.name for host in scenario.topology.hosts]
     playing.interfaces = tuple(end for host in hosts for end in lab.interfaces(host))
     playing.facts = dict(lab.facts())
+    requirements.check_hosts(scenario.requires, lab)
 
     def keep(record: Record) -> None:
         print(history.to_line(record), file=records)

@@ -22,9 +22,10 @@ from runner.model import Model, Reads, Surroundings, read_model
 from runner.naming import Names
 from runner.placing import Place, PlacedStep
 from runner.reading import Document, MapNode, read_file, read_text, value_of
+from runner.requirements import read_requirement
 from runner.script import Script
 from runner.steps.base import Step
-from runner.values import TEXT_SCHEMA, Texts
+from runner.values import TEXT_SCHEMA, Texts, list_of
 from runner.values import Text as TextValue
 
 __all__ = ["Place", "PlacedCheck", "PlacedStep", "Scenario", "Step", "cases", "load"]
@@ -66,7 +67,8 @@ class ScenarioMap(Model):
     name      what it is called, in a few words
     about     what it shows, in a sentence or two
     tags      words to choose it by; what is tagged slow is played only when asked for
-    requires  what it needs of engine and kernel, or it is skipped with the reason: program dnsmasq, kernel tipc
+    requires  what it needs of engine and kernel, or it is skipped with the reason: program dnsmasq, kernel tipc,
+              forged-source, multicast
     hosts     the hosts: a list of names, or a map of names and what is said about each
     networks  the networks and the hosts on each; without it all hosts share one
     matrix    names and their values: the scenario is played for every combination
@@ -78,7 +80,9 @@ class ScenarioMap(Model):
     name: TextValue
     about: TextValue = ""
     tags: Texts = ()
-    requires: Texts = ()
+    requires: Annotated[
+        tuple[str, ...], Reads(list_of(read_requirement), {"type": "array", "items": TEXT_SCHEMA})
+    ] = ()
     hosts: Annotated[Any, Reads(_as_it_is, {"$ref": "#/$defs/hosts"})]
     networks: Annotated[Any, Reads(_as_it_is, {"$ref": "#/$defs/networks"})] = None
     matrix: Annotated[

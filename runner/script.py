@@ -65,7 +65,7 @@ class Script:
             return None
         if one.host is not None:
             value["host"] = one.host.text
-        around = replace(self._around, lenient="raises" in value)
+        around = replace(self._around, lenient="raises" in value, is_step=True)
         source = Source(document, one.body, value, kind, around)
         source.step = read_model(kind, one.body, unfilled(value), document, around, at=verb, called=verb.text)
         for misplaced in source.step.wrong() if source.step is not None else ():
@@ -140,7 +140,7 @@ class Script:
             return
         words = {key: source.value[key] for key in OUTCOME_WORDS if key in source.value}
         judging = unfilled({**without_outcome(maker.value), **words})
-        around = replace(self._around, lenient="raises" in words)
+        around = replace(self._around, lenient="raises" in words, is_step=True)
         read = read_model(maker.kind, source.body, judging, source.document, around, called=maker.kind.verb)
         for misplaced in read.wrong() if read is not None else ():
             keep_misplaced(source.document, source.body, misplaced)

@@ -141,12 +141,12 @@ def duration_text(ns: int) -> str:
 
 # -- bytes -----------------------------------------------------------------------------------------
 
-BYTE_KEYS = ("hex", "repeat", "random", "file", "join")
+BYTE_KEYS = ("hex", "repeat", "random", "packet", "file", "join")
 
 
 def read_bytes(value: Any, around: Surroundings) -> bytes:
-    """Bytes: a text (UTF-8), or one of {hex}, {repeat, times}, {random, seed}, {file}, {join}."""
-    if holds_unfilled(value):
+    """Bytes: a text (UTF-8), or one of {hex}, {repeat, times}, {random, seed}, {packet}, {file}, {join}."""
+    if holds_unfilled(value) and not (isinstance(value, dict) and "packet" in value):
         return b""  # read again when the step is settled
     match value:
         case bytes():
@@ -167,6 +167,9 @@ def read_bytes(value: Any, around: Surroundings) -> bytes:
             refuse_keys(rest, ("random", "seed"))
             seed = below("seed", read_whole, rest.get("seed", "0"), around)
             return _random(below("random", read_whole, length, around), seed)
+        case {"packet": layers, **rest}:
+            refuse_keys(rest, ("packet",))
+            return bytes(below("packet", _packet, layers, around))
         case {"file": path, **rest}:
             refuse_keys(rest, ("file",))
             return bytes(below("file", _file, path, around))
@@ -177,7 +180,7 @@ def read_bytes(value: Any, around: Surroundings) -> bytes:
             raise Misplaced("repeat needs a key 'times'")
         case dict():
             refuse_keys(value, BYTE_KEYS)
-    refuse(value, "a text, or one of {hex}, {repeat, times}, {random, seed}, {file}, {join},")
+    refuse(value, "a text, or one of {hex}, {repeat, times}, {random, seed}, {packet}, {file}, {join},")
 
 
 def below(key: str | int, reader: Reader, value: Any, around: Surroundings) -> Any:
@@ -202,6 +205,20 @@ def _hex(value: Any, around: Surroundings) -> bytes:
     if len(digits) % 2:
         raise Misplaced("a byte is two hexadecimal digits, and their number is odd", length=len(text))
     return bytes.fromhex(digits)
+
+
+def _packet(value: Any, around: Surroundings) -> bytes:
+    """Layers as `send_packet` has them; those with addresses wait for the lab, and for the step's host."""
+    from runner import crafting, filling
+
+    layers = crafting.read_layers(value, around)
+    if around.scope is not None:
+        return crafting.build(filling.filled(layers, around.host, around.scope))
+    if not holds_unfilled(value) and crafting.are_complete(layers):
+        return crafting.build(layers)
+    if around.is_step:
+        return b""  # read again when the step is settled
+    raise Misplaced("a packet whose addresses the lab fills in can stand in steps only: say them here")
 
 
 def _file(value: Any, around: Surroundings) -> bytes:
@@ -278,6 +295,12 @@ def map_of(reader: Reader) -> Callable[[Any, Surroundings], dict[str, Any]]:
 
 _SCALAR = {"type": ["string", "number", "boolean", "null"]}
 """What YAML tools may take a plain text for: the language reads the written text."""
+LAYERS_SCHEMA: dict[str, Any] = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"type": "object", "minProperties": 1, "maxProperties": 1},
+}
+"""Layers of a packet; which there are and what fields they have is scapy's."""
 BYTES_SCHEMA: dict[str, Any] = {
     "anyOf": [
         _SCALAR,
@@ -297,6 +320,12 @@ BYTES_SCHEMA: dict[str, Any] = {
             "type": "object",
             "required": ["random"],
             "properties": {"random": {"$ref": "#/$defs/whole"}, "seed": {"$ref": "#/$defs/whole"}},
+            "additionalProperties": False,
+        },
+        {
+            "type": "object",
+            "required": ["packet"],
+            "properties": {"packet": LAYERS_SCHEMA},
             "additionalProperties": False,
         },
         {

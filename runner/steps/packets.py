@@ -11,7 +11,7 @@ from pydantic import Field
 from runner import conditions
 from runner.commands import Command, Performance, SendPacket, SniffPacket
 from runner.conditions import Condition
-from runner.crafting import FRAME_LAYERS, IP_LAYERS, LAYERS_SCHEMA, Layer, build, read_layers, text_of
+from runner.crafting import FRAME_LAYERS, IP_LAYERS, Layer, build, read_layers, text_of
 from runner.errors import Blind, Misplaced, Unmet
 from runner.filling import sending
 from runner.model import MisplacedAt, Reads, Surroundings
@@ -20,7 +20,7 @@ from runner.packets import Packet, Transmission
 from runner.reading import suggestion
 from runner.scope import Scope
 from runner.steps.base import CallStep, ThingKind, TimedStep
-from runner.values import Name, Text, read_text
+from runner.values import LAYERS_SCHEMA, Name, Text, read_text
 from runner.wire import owners_of
 
 

@@ -1,0 +1,91 @@
+"""What a scenario says it `requires` of engine and kernel, and whether it is there: else it is skipped with the reason.
+
+Asked before the lab is up where the engine's kind decides, in its hosts where only they can tell. Nothing is made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lab.engine import Lab
+from lab.errors import Unsupported
+from lab.topology import Topology
+from runner.errors import Misplaced
+from runner.model import Surroundings
+from runner.reading import suggestion
+from runner.values import read_text
+
+_DOCKER_DROPS: Mapping[str, str] = {
+    "forged-source": "Docker's internal networks drop packets whose source is none of their own addresses",
+    "multicast": "Docker's internal networks drop packets to groups, IGMP among them",
+}
+"""What the rules of an internal network (iptables, through br_netfilter) keep two containers from saying."""
+
+_SOCKETS: Mapping[str, tuple[str, str | int, str | int]] = {
+    "tipc": ("AF_TIPC", "SOCK_RDM", 0),
+    "sctp": ("AF_INET", "SOCK_STREAM", "IPPROTO_SCTP"),
+    "mptcp": ("AF_INET", "SOCK_STREAM", 262),
+    "udplite": ("AF_INET", "SOCK_DGRAM", 136),
+    "vsock": ("AF_VSOCK", "SOCK_STREAM", 0),
+    "can": ("AF_CAN", "SOCK_RAW", 1),
+    "rds": ("AF_RDS", "SOCK_SEQPACKET", 0),
+}
+"""Name of a protocol -> the socket that only a kernel with it can make."""
+_PLAIN = tuple(_DOCKER_DROPS)
+_FIND = 'command -v "$0"'
+"""POSIX's way to ask whether there is a program (XCU, command)."""
+
+
+def read_requirement(value: Any, around: Surroundings) -> str:
+    """One requirement: `forged-source`, `multicast`, `program NAME` or `kernel NAME`."""
+    text = read_text(value, around)
+    kind, _, name = text.partition(" ")
+    if text in _PLAIN or (kind == "program" and name.strip()) or (kind == "kernel" and name in _SOCKETS):
+        return text
+    if kind == "kernel":
+        message = f"what the kernel is asked for is one of {', '.join(_SOCKETS)}"
+        near = suggestion(name, _SOCKETS)
+        raise Misplaced(message, length=max(1, len(text)), suggestion=f"kernel {near}" if near else "")
+    message = f"what can be required is {', '.join(_PLAIN)}, program NAME or kernel NAME"
+    raise Misplaced(message, length=max(1, len(text)), suggestion=suggestion(text, _PLAIN))
+
+
+def check_engine(requires: Sequence[str], engine: str, topology: Topology) -> None:
+    """Raise Unsupported where no lab of that engine with this topology has what is required."""
+    internal = engine == "docker" and not any(host.router for host in topology.hosts)
+    for one in requires:
+        if internal and one in _DOCKER_DROPS:
+            raise Unsupported(f"{one}: {_DOCKER_DROPS[one]}")
+
+
+def check_hosts(requires: Sequence[str], lab: Lab) -> None:
+    """Raise Unsupported where the kernel of a lab, or all of its hosts, lack what is required."""
+    hosts = [host.name for host in lab.topology.hosts]
+    for one in requires:
+        kind, _, name = one.partition(" ")
+        if kind == "kernel" and not _makes(lab, hosts[0], name):
+            raise Unsupported(f"the kernel has no {name}")
+        if kind == "program" and not any([_has_program(lab, host, name) for host in hosts]):
+            raise Unsupported(f"no host has the program {name}")
+
+
+def _makes(lab: Lab, host: str, name: str) -> bool:
+    """Whether a host can make that protocol's socket."""
+    arguments = [{"constant": one} if isinstance(one, str) else one for one in _SOCKETS[name]]
+    channel, kept = lab.agent(host), f"required {name}"
+    reply = channel.wait(
+        channel.post({"do": "call", "function": "socket", "arguments": arguments, "makes": kept}), 5.0
+    )
+    if "error" in reply:
+        return False
+    channel.ask(do="call", on=kept, method="close")
+    return True
+
+
+def _has_program(lab: Lab, host: str, name: str) -> bool:
+    """Whether a host finds that program in its PATH, by asking its shell."""
+    channel, kept = lab.agent(host), f"required {name}"
+    channel.ask(do="run", argv=["/bin/sh", "-c", _FIND, name], makes=kept)
+    ended: Any = channel.ask(do="call", on=kept, method="wait")
+    return bool(ended == {"exit": 0})
