@@ -18,10 +18,10 @@ from pathlib import Path
 
 from lab import capture
 from lab.engine import Interface
-from runner import history, rundir, wire
+from runner import history, rundir, struck, wire
 from runner.errors import Blind, UsageError
 from runner.headers import decode
-from runner.history import CallRecord, Record
+from runner.history import CallRecord, FaultRecord, Record
 from runner.packets import Packet, Transmission
 from runner.rundir import CAPTURE, HISTORY, CaptureInfo, RunInfo
 from runner.sockets import AddressPair, SocketFacts, endpoint, sockets_of
@@ -212,7 +212,8 @@ def load(folder: Path) -> Evidence:
         raise UsageError(f"{folder} is not the directory of a run: {error}") from None
     with _without_collection():
         packets, damage = _packets(folder / CAPTURE, info.interfaces)
-        pairing = wire.pair(packets, info.interfaces, info.captures)
+        found = struck.find((one for one in records if isinstance(one, FaultRecord)), packets)
+        pairing = wire.pair(packets, info.interfaces, info.captures, found)
     return Evidence(info, records, tuple(packets), pairing.transmissions, pairing.copies, damage)
 
 

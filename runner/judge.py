@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from runner import rundir
 from runner.errors import Blind, UsageError
 from runner.evidence import Evidence
-from runner.history import StepRecord
+from runner.history import FaultRecord, StepRecord
 from runner.verdict import Finding, Verdict, combine
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Judgement:
 
 def judge(evidence: Evidence, scenario: Scenario) -> Judgement:
     """Judge a run by its scenario. The same run directory always gives the same judgement."""
-    findings = list(_steps(evidence))
+    findings = [*_steps(evidence), *_faults(evidence)]
     for placed in scenario.expect:
         # the copy in the run directory is judged, and the file that was played is named
         here = placed.place.path == scenario.path
@@ -102,6 +102,26 @@ def _steps(evidence: Evidence) -> Iterator[Finding]:
     elif info.ending == "completed" and not said & {"failed", "broken"}:
         count = len({record.number for record in records if record.status == "passed"})
         yield Finding("pass", "steps", f"{count} step{'' if count == 1 else 's'} played as written")
+
+
+def _faults(evidence: Evidence) -> Iterator[Finding]:
+    """What faults could not do as said: then nobody knows what the rest would have come to."""
+    for host, info in evidence.info.faults.items():
+        if info.missing:
+            yield Finding("unknown", "faults", f"the fault process of host {host} is gone: {info.missing}")
+        elif info.lost:
+            summary = (
+                f"faults on host {host} could not keep up with {info.lost:,} frames beside {info.taken:,}"
+            )
+            yield Finding("unknown", "faults", summary)
+    records = [record for record in evidence.history if isinstance(record, FaultRecord)]
+    refused = {record.fault: record for record in records if record.what == "refused"}
+    for name, record in refused.items():
+        summary = (
+            f"the fault {name} names a frame that host {record.host} sent to a group: it goes to others as well as to"
+            " the receivers of the fault, so it was left alone"
+        )
+        yield Finding("unknown", "faults", summary)
 
 
 def _told(record: StepRecord) -> str:

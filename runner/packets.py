@@ -83,6 +83,7 @@ class Transmission:
     name, or the address itself where nobody owns it. `lost` is true where no capture of another host on that
     network saw it although every host that should have received it was captured. `seq` and `ack` are relative
     to the flow's first sequence numbers as Wireshark shows them, -1 without TCP.
+    `struck` is what faults did to it on its way: `dropped`, `delayed 10ms`.
     """
 
     sent: Packet
@@ -92,3 +93,4 @@ class Transmission:
     lost: bool
     seq: int = -1
     ack: int = -1
+    struck: tuple[str, ...] = ()

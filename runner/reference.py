@@ -103,9 +103,16 @@ def _scenarios() -> dict[str, str]:
     return found
 
 
+def _faults() -> dict[str, str]:
+    from lab.faults import FAULTS
+
+    return {name: inspect.getdoc(fault) or "" for name, fault in FAULTS.items()}
+
+
 KINDS: Mapping[str, Callable[[], dict[str, str]]] = {
     "steps": _steps,
     "checks": _checks,
+    "faults": _faults,
     "engines": _engines,
     "scenarios": _scenarios,
 }

@@ -18,7 +18,10 @@ from runner.headers import is_group
 from runner.packets import Packet, Transmission
 from runner.rundir import CaptureInfo
 from runner.sequence import RelativeNumbers
+from runner.struck import Struck
 
+NOTHING_STRUCK = Struck()
+"""Of a run without faults."""
 _End = tuple[str, str]
 """A host's name and its interface's."""
 
@@ -78,22 +81,25 @@ class _Copies:
 
 
 def pair(
-    packets: Sequence[Packet], interfaces: Sequence[Interface], captures: Mapping[str, CaptureInfo]
+    packets: Sequence[Packet],
+    interfaces: Sequence[Interface],
+    captures: Mapping[str, CaptureInfo],
+    struck: Struck = NOTHING_STRUCK,
 ) -> Pairing:
     """Find out for every frame sent which copies arrived, by identical bytes on the same network.
 
     A unicast frame is expected at the owner of its target MAC, a group frame at all others on the network;
     where nobody owns the MAC, whatever saw it counts and it is never `lost`. Frames that no host sent are
     transmissions of their own if they come from outside, that is from a MAC of no host whose capture is
-    complete.
+    complete. What a fault changed on its way (`struck`) is a copy of what was sent all the same.
     """
     networks: dict[str, defaultdict[bytes, _Copies]] = {}
     for packet in sorted(packets, key=attrgetter("time_ns")):
-        found = networks.setdefault(packet.network, defaultdict(_Copies))[packet.data]
+        found = networks.setdefault(packet.network, defaultdict(_Copies))[struck.sent_as(packet)]
         (found.sent if packet.direction == "out" else found.arrived).append(packet)
     links = _Links(interfaces, captures)
     raw = [one for same in networks.values() for copies in same.values() for one in links.split(copies)]
-    return _numbered(raw, owners_of(interfaces))
+    return _numbered(raw, owners_of(interfaces), struck)
 
 
 @dataclass
@@ -195,7 +201,7 @@ def _assigned(sent: Sequence[Packet], arrived: Sequence[Packet]) -> list[int]:
     return places
 
 
-def _numbered(raw: list[_Raw], owners: Mapping[str, str]) -> Pairing:
+def _numbered(raw: list[_Raw], owners: Mapping[str, str], struck: Struck) -> Pairing:
     """In the order they were sent, with the owners of their addresses and relative TCP numbers."""
     raw.sort(key=lambda one: (one.sent.time_ns, one.sent.number))
     numbers = RelativeNumbers()
@@ -214,6 +220,7 @@ def _numbered(raw: list[_Raw], owners: Mapping[str, str]) -> Pairing:
             one.lost,
             seq,
             ack,
+            struck.words.get(packet.number, ()),
         )
         if one.real:
             transmissions.append(made)

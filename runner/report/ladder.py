@@ -17,7 +17,7 @@ from runner.report import wording
 from runner.report.canvas import Row
 from runner.report.paper import Paper, Style
 from runner.report.text import counted, printable, shortened, width
-from runner.report.timeline import Began, Folded, Moment, Read, Returned, Sent, Timeline, ends_of
+from runner.report.timeline import Began, Changed, Folded, Moment, Read, Returned, Sent, Timeline, ends_of
 
 TIME_WIDE = 10
 GAP = 1
@@ -65,7 +65,7 @@ class _Line:
     calls: dict[str, _Said] = field(default_factory=dict)
     packet: Transmission | None = None
     last: CallRecord | None = None
-    folded: int = 0
+    notice: str = ""
     waiting: frozenset[str] = frozenset()
 
 
@@ -149,8 +149,11 @@ def _line(moment: Moment, timeline: Timeline, paper: Paper) -> _Line:
         case Read(at_ns, record):
             said = _Said(f"{printable(record.of)} is", printable(record.state), "quiet")
             return _Line(at_ns, {record.host: said})
+        case Changed(at_ns, record):
+            name = record.text if record.what == "begins" else record.fault
+            return _Line(at_ns, notice=printable(f"{name} {record.what}"))
         case Folded(at_ns, count):
-            return _Line(at_ns, folded=count)
+            return _Line(at_ns, notice=_folded(count))
 
 
 def _outcome(call: CallRecord, timeline: Timeline) -> str:
@@ -234,13 +237,19 @@ def _drawn(line: _Line, plan: _Plan, timeline: Timeline, paper: Paper) -> str:
     for host, column in plan.columns.items():
         waits = host in line.waiting
         row.put(column, paper.marks.waiting if waits else paper.marks.line, "waits" if waits else "quiet")
-    if line.folded:
-        row.put(TIME_WIDE + 2, _folded(line.folded))
+    if line.notice:
+        _notice(row, line.notice, plan)
     if line.packet is not None:
         _arrow(row, line.packet, plan, paper)
     for host, said in line.calls.items():
         _call(row, host, said, plan)
     return row.render(paper)
+
+
+def _notice(row: Row, text: str, plan: _Plan) -> None:
+    """What concerns no host alone, across the picture."""
+    said = shortened(f" {text} ", plan.width - TIME_WIDE - 2)
+    row.put(TIME_WIDE + max(0, (plan.width - TIME_WIDE - width(said)) // 2), said, "quiet")
 
 
 def _folded(count: int) -> str:
@@ -315,7 +324,10 @@ def _label(packet: Transmission) -> str:
         copies[arrival.host] = copies.get(arrival.host, 0) + 1
     often = max(copies.values(), default=1)
     said = printable(" ".join(words(packet).split("  ")))
-    return f"{said} (arrived {often} times)" if often > 1 and packet.sent.direction == "out" else said
+    marks = list(packet.struck)
+    if often > 1 and packet.sent.direction == "out":
+        marks = [mark for mark in marks if mark != "doubled"] + [f"arrived {often} times"]
+    return f"{said} ({', '.join(marks)})" if marks else said
 
 
 def _packet_style(packet: Transmission) -> Style:
@@ -342,8 +354,8 @@ def _listed(timeline: Timeline, rows: Sequence[_Line], paper: Paper) -> Iterator
         if row.packet is not None:
             said_of = shortened(_sentence(row.packet, paper), room)
             yield time + paper.styled(said_of, _packet_style(row.packet))
-        if row.folded:
-            yield time + _folded(row.folded)
+        if row.notice:
+            yield time + shortened(row.notice, room)
 
 
 def _sentence(packet: Transmission, paper: Paper) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from runner.evidence import Evidence
 from runner.headers import ICMPV6
-from runner.history import CallRecord, StateRecord
+from runner.history import CallRecord, FaultRecord, StateRecord
 from runner.packets import Header, Transmission
 
 WORTH_A_RETURN_NS = 1_000_000
@@ -55,6 +55,14 @@ class Read:
 
 
 @dataclass(frozen=True)
+class Changed:
+    """A fault began, or was healed."""
+
+    at_ns: int
+    record: FaultRecord
+
+
+@dataclass(frozen=True)
 class Folded:
     """Moments that were left out here, since they were too many."""
 
@@ -62,7 +70,7 @@ class Folded:
     count: int
 
 
-Moment = Began | Returned | Sent | Read | Folded
+Moment = Began | Returned | Sent | Read | Changed | Folded
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,8 @@ def of(
     moments: list[Moment] = [Sent(one.sent.time_ns, one) for one in shown]
     moments += _call_moments(calls, shown)
     moments += [Read(one.at_ns, one) for one in evidence.history if isinstance(one, StateRecord)]
+    faults = (one for one in evidence.history if isinstance(one, FaultRecord) and not one.length)
+    moments += [Changed(one.at_ns, one) for one in faults]
     moments.sort(key=_order)
     columns = evidence.hosts if evidence.interfaces else tuple(_addresses(shown))
     began_ns = moments[0].at_ns if moments else evidence.info.started_ns

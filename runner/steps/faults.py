@@ -246,7 +246,7 @@ class Fault(Step):
         for key in ("probability", *PARAMETERS):
             value = getattr(self, key)
             if value is not None:
-                words += [key, duration_of(value) if key == "by" else str(value)]
+                words += [key, duration_of(value) if key == "by" else str(value).lower()]
         return " ".join([*words, "as", str(self.as_)] if self.as_ else words)
 
 
