@@ -1,0 +1,61 @@
+"""What scenarios require: read with its mistakes, and asked of engines and of real hosts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab import engine as engines
+from lab.errors import Unsupported
+from lab.topology import Host, Network, Topology
+from runner import requirements
+from runner.errors import Misplaced
+from runner.model import Surroundings
+from tests.playing import play_text
+
+PAIR = Topology.simple("a", "b")
+ROUTED = Topology((Host("a"), Host("gate", router=True)), (Network("lab", ("a", "gate")),))
+
+
+@pytest.mark.parametrize("text", ["forged-source", "multicast", "program sh", "kernel sctp"])
+def test_what_can_be_required_is_read(text: str) -> None:
+    assert requirements.read_requirement(text, Surroundings()) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("forged-sauce", "forged-source"), ("kernel tipp", "kernel tipc"), ("program", "")]
+)
+def test_anything_else_is_a_mistake(text: str, meant: str) -> None:
+    with pytest.raises(Misplaced) as wrong:
+        requirements.read_requirement(text, Surroundings())
+    assert wrong.value.suggestion == meant
+
+
+@pytest.mark.parametrize("one", ["forged-source", "multicast"])
+def test_only_internal_networks_of_docker_drop_them(one: str) -> None:
+    with pytest.raises(Unsupported, match=f"{one}: Docker's internal networks drop"):
+        requirements.check_engine([one], "docker", PAIR)
+    requirements.check_engine([one], "docker", ROUTED)
+    requirements.check_engine([one], "netns", PAIR)
+    requirements.check_engine(["program sh"], "docker", PAIR)
+
+
+def test_hosts_are_asked_for_programs_and_kernels(tmp_path: Path) -> None:
+    with engines.find("netns").up(PAIR, logs=tmp_path) as lab:
+        requirements.check_hosts(["program sh"], lab)
+        with pytest.raises(Unsupported, match="no host has the program no-such-program"):
+            requirements.check_hosts(["program no-such-program"], lab)
+    with engines.find("netns").up(PAIR, logs=tmp_path) as lab:
+        there = Path("/proc/net/sctp").exists()
+        if there:
+            requirements.check_hosts(["kernel sctp"], lab)
+        else:
+            with pytest.raises(Unsupported, match="the kernel has no sctp"):
+                requirements.check_hosts(["kernel sctp"], lab)
+
+
+def test_a_scenario_is_skipped_with_the_reason(tmp_path: Path) -> None:
+    text = "name: x\nhosts: [a, b]\nrequires: [program no-such-program]\nsteps:\n  - a: {socket: s}\n"
+    with pytest.raises(Unsupported, match="no-such-program"):
+        play_text(text, tmp_path)
