@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.needing import need_docker
+
 RUNNER = [sys.executable, "-m", "runner"]
 ROOT = Path(__file__).resolve().parents[1]
 ECHO = ROOT / "scenarios" / "tcp_echo.yaml"
@@ -160,6 +162,8 @@ def test_a_host_that_dies_in_the_middle_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("engine", ["netns", pytest.param("docker", marks=pytest.mark.docker)])
 def test_ctrl_c_ends_the_run_and_leaves_nothing(tmp_path: Path, engine: str) -> None:
+    if engine == "docker":
+        need_docker()
     with started(tmp_path, written(tmp_path, SLOW), engine) as process:
         below = descendants(process.pid)
         process.send_signal(signal.SIGINT)
