@@ -102,7 +102,12 @@ NODAD, TENTATIVE = 2, 0x40
 FORGET = """
 ss --kill --tcp --numeric state time-wait; ip tcp_metrics flush all; ip neigh flush all
 find /tmp /run -mindepth 1 ! -name healthy -delete
+if [ -e /sys/class/net/wire0 ]; then
+    for link in /sys/class/net/*; do tc qdisc del dev "${link##*/}" clsact; done
+    for link in /sys/class/net/wire?; do ip link del "${link##*/}"; done
+fi
 """
+"""What an agent that was killed left, detours of faults (`lab.faults.wires`) among it."""
 
 
 def settle(wanted: dict[str, Any]) -> None:

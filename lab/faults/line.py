@@ -117,21 +117,24 @@ class Line:
         )
 
     def heal(self, name: str) -> list[Frame]:
-        """End a fault; returns the frames that it held or put off, in the order in which they were sent."""
+        """End a fault; returns the frames that it held or put off, in the order in which they were sent.
+
+        What another fault has put off as well still waits for that.
+        """
         ended = [one for one in self.forces if one.name == name]
         self.forces = [one for one in self.forces if one.name != name]
         freed = [one for one in self._waiting if one[2].delayed_by == name]
         self._waiting = [one for one in self._waiting if one[2].delayed_by != name]
         heapq.heapify(self._waiting)
         held = [frame for one in ended for frame, _ in one.memory.held]
-        return sorted([frame for _, _, frame in sorted(freed)] + held, key=lambda frame: frame.sent_ns)
+        return sorted([frame for _, _, frame in freed] + self._now(held), key=lambda frame: frame.sent_ns)
 
     def release(self) -> list[Frame]:
         """What faults hold until something passes; afterwards nothing waits but for its time."""
         frames = [frame for one in self.forces for frame, _ in one.memory.held]
         for one in self.forces:
             one.memory.held = []
-        return frames
+        return self._now(frames)
 
     # frames
 
@@ -140,8 +143,10 @@ class Line:
         frames = [frame]
         for force in self.forces:
             frames = [left for one in frames for left in self._strike(force, one)]
-        if len(frames) == 1 and frames[0] is frame:
-            return frames
+        return frames if len(frames) == 1 and frames[0] is frame else self._now(frames)
+
+    def _now(self, frames: list[Frame]) -> list[Frame]:
+        """Those that leave now; the others are kept for their time."""
         now = []
         for one in frames:
             if one.due_ns <= one.sent_ns:
