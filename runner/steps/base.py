@@ -273,10 +273,11 @@ def check(
             raise Unmet(f"expected {part} to be {expected}, and it was {shown(seen)}")
 
 
-def _gives_text(gives: Expected | Mapping[str, Expected]) -> str:
-    if isinstance(gives, Expected):
-        return str(gives)
-    return ", ".join(f"{part} to be {expected}" for part, expected in gives.items())
+def _gives_text(gives: Any) -> str:
+    """What `gives` says, also where a step keeps it in a form of its own (names of sockets, an option's value)."""
+    if isinstance(gives, Mapping):
+        return ", ".join(f"{part} to be {expected}" for part, expected in gives.items())
+    return str(gives) if isinstance(gives, Expected) else shown(gives)
 
 
 def _failures(raises: Expected) -> str:

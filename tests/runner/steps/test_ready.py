@@ -6,7 +6,7 @@ import pytest
 
 from runner.commands import Call, Constant, Kept
 from runner.errors import Unmet
-from tests.play import gave, play, scope_of, socket, step_of
+from tests.play import gave, play, raised, scope_of, socket, step_of
 
 SCOPE = scope_of(socket("a"), socket("b"))
 
@@ -35,3 +35,9 @@ def test_select_reads_or_writes() -> None:
         play(
             step_of("{select: [a], for: write, gives: []}"), SCOPE, (asked, gave([[], [{"object": "a"}], []]))
         )
+
+
+def test_an_error_where_sockets_should_have_been_ready_is_told() -> None:
+    asked = Call("client", "select", ([Kept("a")], [], []))
+    with pytest.raises(Unmet, match=r'expected \["a"\], and it raised EBADF: closed'):
+        play(step_of("{select: [a], gives: [a]}"), SCOPE, (asked, raised("OSError", "EBADF", "closed")))
