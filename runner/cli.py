@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +135,8 @@ def run(
         return choose(engine, [one.topology for one in all_of_them])
 
     with _ended_by_terminate():
-        return running.run(scenarios, wanted, chosen, audience, _hold if keep else None)
+        play_all = partial(running.one_after_another, keep=_hold if keep else None)
+        return running.run(scenarios, wanted, chosen, audience, play_all)
 
 
 def _hold(lab: Lab) -> None:

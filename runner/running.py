@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 from lab.engine import Engine, Lab
 from lab.errors import LabError, Unsupported
-from runner import evidence, judge, player, scenario
+from runner import evidence, judge, player, rundir, scenario
 from runner.checks import CHECKS
 from runner.choice import Choice
 from runner.errors import BROKEN, FAILED, INTERRUPTED, PASSED, Mistake, ScenarioError, UsageError
@@ -57,18 +57,37 @@ class Result:
     seconds: float = 0.0
 
 
-class Audience(Watcher, Protocol):
+@dataclass(frozen=True)
+class Played:
+    """A case that has ended, with what there is of it to be shown."""
+
+    result: Result
+    seen: Evidence | None = None
+    judgement: Judgement | None = None
+
+
+class Audience(Protocol):
     """Who is shown what goes on."""
 
     def engine(self, choice: Choice) -> None:
         """The first line: which engine plays, and why."""
         ...
 
-    def begin(self, scenario: Scenario) -> None: ...
+    def begin(self, scenario: Scenario) -> Watcher:
+        """A case is about to be played; returns who is shown its steps."""
+        ...
 
-    def end(self, result: Result, seen: Evidence | None, judgement: Judgement | None) -> None: ...
+    def end(self, played: Played) -> None:
+        """A case has ended. Those that are played side by side end in any order."""
+        ...
 
-    def summary(self, results: Sequence[Result]) -> None: ...
+    def summary(self, results: Sequence[Result]) -> None:
+        """All cases have ended; the results have the order of the scenarios."""
+        ...
+
+
+PlayAll = Callable[[Sequence[Scenario], Engine, Wanted, Audience], list[Result]]
+"""Plays cases and shows each to the audience; an interruption is a result."""
 
 
 def collect(wanted: Wanted) -> list[Scenario]:
@@ -123,53 +142,70 @@ def run(
     wanted: Wanted,
     choose: Callable[[Sequence[Scenario]], Choice],
     audience: Audience,
-    keep: Callable[[Lab], None] | None = None,
+    play_all: PlayAll,
 ) -> int:
     """Play and judge every case; returns the exit code."""
     choice = choose(scenarios)
     audience.engine(choice)
-    results: list[Result] = []
-    for one in scenarios:
-        audience.begin(one)
-        result = _run_one(one, choice.engine, wanted.runs, audience, keep)
-        results.append(result)
-        if result.ended == "interrupted" or (wanted.stop_at_first and result.ended in ("fail", "unknown")):
-            break
+    results = play_all(scenarios, choice.engine, wanted, audience)
     audience.summary(results)
     return exit_code(results, skips_are_errors=wanted.skips_are_errors)
 
 
-def _run_one(
-    one: Scenario, engine: Engine, runs: Path, audience: Audience, keep: Callable[[Lab], None] | None
-) -> Result:
+def one_after_another(
+    scenarios: Sequence[Scenario],
+    engine: Engine,
+    wanted: Wanted,
+    audience: Audience,
+    *,
+    keep: Callable[[Lab], None] | None = None,
+) -> list[Result]:
+    """Play the cases in this process, in their order; `keep` is called with each lab before it goes down."""
+    results: list[Result] = []
+    for one in scenarios:
+        watcher = audience.begin(one)
+        played = play_one(one, engine, new_folder(wanted.runs, one, engine.name), watcher, keep)
+        audience.end(played)
+        results.append(played.result)
+        if ends_all(played.result, wanted):
+            break
+    return results
+
+
+def ends_all(result: Result, wanted: Wanted) -> bool:
+    """Whether no other case shall begin after this one."""
+    return result.ended == "interrupted" or (wanted.stop_at_first and result.ended in ("fail", "unknown"))
+
+
+def play_one(
+    one: Scenario,
+    engine: Engine,
+    folder: Path,
+    watcher: Watcher,
+    keep: Callable[[Lab], None] | None = None,
+) -> Played:
+    """Play one case into a folder that is there and empty, and judge it."""
     began = time.monotonic()
-    folder = new_folder(runs, one, engine.name)
     try:
-        info = player.play(one, engine, folder, watcher=audience, keep=keep)
+        info = player.play(one, engine, folder, watcher=watcher, keep=keep)
     except Unsupported as lacks:
-        result = Result(one, "skipped", folder, lacks.what, time.monotonic() - began)
-        audience.end(result, None, None)
-        return result
+        return Played(Result(one, "skipped", folder, lacks.what, time.monotonic() - began))
     except LabError as error:
-        result = Result(one, "unknown", folder, str(error), time.monotonic() - began)
-        audience.end(result, None, None)
-        return result
-    return _judged(one, info, folder, began, audience)
+        return Played(Result(one, "unknown", folder, str(error), time.monotonic() - began))
+    return _judged(one, info, folder, began)
 
 
-def _judged(one: Scenario, info: RunInfo, folder: Path, began: float, audience: Audience) -> Result:
-    if not (folder / "capture.pcapng").exists():
-        ended: Ended = "interrupted" if info.ending == "interrupted" else "unknown"
-        result = Result(one, ended, folder, info.problem, time.monotonic() - began)
-        audience.end(result, None, None)
-        return result
+def _judged(one: Scenario, info: RunInfo, folder: Path, began: float) -> Played:
+    interrupted = info.ending == "interrupted"
+    if not (folder / rundir.CAPTURE).exists():
+        ended: Ended = "interrupted" if interrupted else "unknown"
+        return Played(Result(one, ended, folder, info.problem, time.monotonic() - began))
     seen = evidence.load(folder)
     judgement = judge.judge(seen, one)
     judge.write(folder, judgement)
-    ended = "interrupted" if info.ending == "interrupted" else judgement.verdict
+    ended = "interrupted" if interrupted else judgement.verdict
     result = Result(one, ended, folder, info.problem, time.monotonic() - began)
-    audience.end(result, seen, judgement)
-    return result
+    return Played(result, seen, judgement)
 
 
 def exit_code(results: Sequence[Result], *, skips_are_errors: bool) -> int:

@@ -13,12 +13,12 @@ from runner import rundir
 from runner.choice import Choice
 from runner.evidence import Evidence
 from runner.history import CallRecord, StepRecord
-from runner.judge import Judgement
+from runner.performing import Watcher
 from runner.report import ladder, text, timeline
 from runner.report.live import Live
 from runner.report.paper import Paper, Style
 from runner.report.text import counted, printable
-from runner.running import Ended, Result
+from runner.running import Ended, Played, Result
 from runner.scenario import Scenario
 from runner.verdict import Finding, Verdict
 
@@ -51,7 +51,7 @@ class Terminal(Live):
             f"Engine {self._paper.styled(choice.engine.name, 'title')}: {printable(choice.why)}."
         )
 
-    def begin(self, scenario: Scenario) -> None:
+    def begin(self, scenario: Scenario) -> Watcher:
         """A case is about to be played."""
         self._failed.clear()
         self.hosts([host.name for host in scenario.topology.hosts])
@@ -60,6 +60,7 @@ class Terminal(Live):
             self._paper.line(f"{self._paper.styled(title(scenario), 'title')}  {printable(scenario.path)}")
             for line in text.wrapped(scenario.about.strip(), self._paper.width) if scenario.about else ():
                 self._paper.line(self._paper.styled(line, "quiet"))
+        return self
 
     def step(self, record: StepRecord, calls: Sequence[CallRecord]) -> None:
         """A step began to be pending, or ended."""
@@ -73,8 +74,9 @@ class Terminal(Live):
         if not self._brief:
             super().note(text)
 
-    def end(self, result: Result, seen: Evidence | None, judgement: Judgement | None) -> None:
+    def end(self, played: Played) -> None:
         """A case has ended, and was judged where something could be."""
+        result, seen, judgement = played.result, played.seen, played.judgement
         if self._brief:
             self._line(result)
             if result.ended in ("pass", "skipped"):

@@ -17,7 +17,7 @@ from runner.judge import Judgement
 from runner.report.paper import Paper
 from runner.report.terminal import Terminal, findings
 from runner.report.text import width
-from runner.running import Result
+from runner.running import Played, Result
 from runner.scenario import Scenario
 from runner.starter import write_starter
 from runner.verdict import Finding
@@ -62,7 +62,8 @@ def test_one_scenario_is_shown_in_full(loaded: Scenario, tmp_path: Path) -> None
     screen.shows.begin(loaded)
     screen.shows.step(replace(failed_step(), status="passed", reason=""), ())
     found = Judgement("pass", (Finding("pass", "steps", "13 steps played as written"),))
-    screen.shows.end(Result(loaded, "pass", folder, seconds=0.25), run.evidence(tmp_path / "run"), found)
+    result = Result(loaded, "pass", folder, seconds=0.25)
+    screen.shows.end(Played(result, run.evidence(tmp_path / "run"), found))
     screen.shows.summary([])
     order = [
         "first  first.yaml",
@@ -81,7 +82,7 @@ def test_of_many_those_that_pass_get_a_line(loaded: Scenario, tmp_path: Path) ->
     screen = Screen(brief=True)
     screen.shows.begin(loaded)
     screen.shows.step(replace(failed_step(), status="passed", reason=""), ())
-    screen.shows.end(Result(loaded, "pass", tmp_path, seconds=0.25), None, Judgement("pass", ()))
+    screen.shows.end(Played(Result(loaded, "pass", tmp_path, seconds=0.25), None, Judgement("pass", ())))
     assert screen.text == "PASSED      first: first  0.25 s\n"
 
 
@@ -90,7 +91,7 @@ def test_of_many_those_that_fail_are_shown(loaded: Scenario, tmp_path: Path) -> 
     screen.shows.begin(loaded)
     screen.shows.step(failed_step(), ())
     found = Judgement("fail", (Finding("fail", "steps", "step 2 failed", "detail", "first.yaml", 7),))
-    screen.shows.end(Result(loaded, "fail", tmp_path), None, found)
+    screen.shows.end(Played(Result(loaded, "fail", tmp_path), None, found))
     assert "EADDRINUSE" in screen.text and "first.yaml:7" in screen.text and "detail" in screen.text
 
 
@@ -98,7 +99,7 @@ def test_a_skipped_scenario_says_why_and_is_counted(loaded: Scenario) -> None:
     screen = Screen(brief=True)
     skipped = Result(loaded, "skipped", None, "the kernel has no tipc")
     screen.shows.begin(loaded)
-    screen.shows.end(skipped, None, None)
+    screen.shows.end(Played(skipped))
     screen.shows.summary([skipped, Result(loaded, "pass")])
     assert "the kernel has no tipc" in screen.text
     assert "1 passed, 1 skipped in" in screen.text
@@ -107,7 +108,7 @@ def test_a_skipped_scenario_says_why_and_is_counted(loaded: Scenario) -> None:
 def test_a_lab_that_broke_says_what_to_do(loaded: Scenario, tmp_path: Path) -> None:
     screen = Screen()
     screen.shows.begin(loaded)
-    screen.shows.end(Result(loaded, "unknown", tmp_path, "the disk is full\nFree some space."), None, None)
+    screen.shows.end(Played(Result(loaded, "unknown", tmp_path, "the disk is full\nFree some space.")))
     assert "UNKNOWN" in screen.text and "Free some space." in screen.text
 
 
