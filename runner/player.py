@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+from lab import stackless
 from lab.engine import Engine, Interface, Lab
 from lab.errors import LabError, Unsupported
 from lab.topology import Host
@@ -106,6 +107,7 @@ def _play_on(lab: Lab, playing: _Play, folder: Path, records: TextIO, watcher: W
     playing.interfaces = tuple(end for host in hosts for end in lab.interfaces(host))
     playing.facts = dict(lab.facts())
     requirements.check_hosts(scenario.requires, lab)
+    stackless.begin(lab)
 
     def keep(record: Record) -> None:
         print(history.to_line(record), file=records)

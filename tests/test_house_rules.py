@@ -24,7 +24,7 @@ EXCEPTIONS: frozenset[tuple[str, str]] = frozenset(
 
 PRINTING = ("runner/cli.py", "runner/__main__.py", "runner/report/", "lab/compose.py", "lab/images.py")
 SCAPY, DOCKER = ("runner/dissect.py",), ("lab/engines/docker.py",)
-STANDARD_LIBRARY_ONLY = ("lab/agent.py",)
+STANDARD_LIBRARY_ONLY = ("lab/agent.py", "lab/responder.py")
 MODULE_LINES, FUNCTION_LINES, TEST_LINES = 400, 50, 600
 
 Breach = tuple[str, str]

@@ -76,12 +76,9 @@ def layout(topology: Topology, run: str, labels: Mapping[str, str], taken: Seque
 
 
 def _refuse(host: Host) -> None:
-    for what, wanted in (
-        ("source addresses rewritten (nat)", host.nat),
-        ("no stack of its own", host.scripted),
-    ):
-        if wanted:
-            raise Unsupported(f"the docker engine cannot make a host with {what}: {host.name}")
+    if host.nat:
+        what = "source addresses rewritten (nat)"
+        raise Unsupported(f"the docker engine cannot make a host with {what}: {host.name}")
     capabilities(host)
 
 

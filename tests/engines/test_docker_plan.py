@@ -125,9 +125,7 @@ def test_a_host_without_a_network() -> None:
     assert docker_plan.guest_settings(planned(Topology((Host("a"),), ())), "a")["first"] is None
 
 
-@pytest.mark.parametrize(
-    "host", [Host("a", nat="n"), Host("a", scripted=True), Host("a", capabilities=("SYS_ADMIN",))]
-)
+@pytest.mark.parametrize("host", [Host("a", nat="n"), Host("a", capabilities=("SYS_ADMIN",))])
 def test_what_docker_cannot_do_is_unsupported(host: Host) -> None:
     with pytest.raises(Unsupported, match="a"):
         planned(Topology((host,), (Network("n", ("a",)),)))
