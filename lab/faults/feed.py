@@ -183,6 +183,7 @@ class Feed:
 
     def do_end(self, request: dict[str, Any]) -> dict[str, Any]:
         """The last request: frames of a host take the straight way again."""
+        self._clear()
         self._ended = True
         return {}
 
@@ -191,6 +192,7 @@ class Feed:
         for number, interface in enumerate(self._interfaces):
             wires.clear(netlink, interface, number)
         netlink.close()
+        self._interfaces = []
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 IP4, IP6, ARP_TYPE = 0x0800, 0x86DD, 0x0806
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 _SHORTEST = {TCP: 20, UDP: 8, ICMP: 8, ICMPV6: 4}
-_VLANS = (0x8100, 0x88A8)
+_VLANS = (0x8100, 0x88A8, 0x9100)
 _EXTENSIONS = (0, 43, 60, 135)
 """IPv6 extension headers that lead to another one (RFC 8200, section 4): hop-by-hop, routing, destination, mobility."""
 _FRAGMENT, _AUTHENTICATION = 44, 51

@@ -7,10 +7,9 @@ caller's affair.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
+from lab import beside
 from lab.engine import Interface, Lab
 from lab.errors import LabError, Unsupported
 from lab.faults.wires import wire_name
@@ -31,36 +30,15 @@ MODULES = (
     "lab.faults.feed",
 )  # fmt: skip
 """What the fault process is made of, each after those that it imports."""
-_LOADER = """
-import sys, types
-def load(name, text):
-    module = sys.modules.get(name)
-    if module is None:
-        module = sys.modules[name] = types.ModuleType(name)
-        module.__path__ = []
-        parent, _, last = name.rpartition(".")
-        if parent:
-            setattr(sys.modules[parent], last, module)
-    exec(compile(text, name, "exec"), module.__dict__)
-for name in ("lab", "lab.faults"):
-    load(name, "")
-"""
 ANSWER_S = 15.0
 
 Kinds = Sequence[Sequence[int]]
 """Pairs of EtherType and IP protocol, -1 being any: see `lab.faults.wires.selector`."""
 
 
-@cache
 def source() -> str:
     """The whole program of the fault process, for a bare Python in the host."""
-    folder = Path(__file__).parents[1]
-    parts = [_LOADER]
-    for name in MODULES:
-        path = folder.parent / (name.replace(".", "/") + ".py")
-        path = path if path.is_file() else folder.parent / name.replace(".", "/") / "__init__.py"
-        parts.append(f"load({name!r}, {path.read_text(encoding='utf-8')!r})\n")
-    return "".join(parts) + 'sys.modules["lab.faults.feed"].main()\n'
+    return beside.program(("lab", "lab.faults"), MODULES)
 
 
 class Striking:

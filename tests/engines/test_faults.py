@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from lab.engine import Engine
+from lab.errors import LabError
 from lab.faults import FAULTS
+from lab.faults.striking import Striking
+from lab.topology import Topology
 from runner import evidence
 from runner.history import FaultRecord
 from tests.playing import Played, play_text
@@ -194,17 +196,22 @@ def test_a_frame_for_a_group_is_refused_for_one_receiver(engine: Engine, tmp_pat
     assert changes(played) == [("refused", 0)]
 
 
-def test_nothing_is_left_in_the_hosts_of_the_compose_lab(engine: Engine, tmp_path: Path) -> None:
-    if engine.name != "docker":
-        pytest.skip("namespaces end with their lab")
-    steps = "  - {fault: drop, from: client, where: UDP}\n  - client: {send: c, data: x}\n"
-    assert play(engine, tmp_path, steps).judgement.verdict == "pass"
-    names = subprocess.run(
-        ["docker", "ps", "--quiet", "--filter", "label=com.docker.compose.project"],
-        capture_output=True, text=True, check=True,
-    ).stdout.split()  # fmt: skip
-    for name in names:
-        shown = subprocess.run(
-            ["docker", "exec", name, "ls", "/sys/class/net"], capture_output=True, text=True, check=True
-        )
-        assert "wire0" not in shown.stdout
+def test_a_host_whose_faults_are_over_is_as_before(engine: Engine, tmp_path: Path) -> None:
+    with engine.up(Topology.simple("server", "client"), logs=tmp_path) as lab:
+        before = lab.agent("client").ask(do="interfaces")
+        striking = Striking(lab, {"client": [[-1, -1]]})
+        striking.begin()
+        assert {"wire0", "wire0p"} <= {one["name"] for one in lab.agent("client").ask(do="interfaces")}
+        assert striking.end() == {"client": {"in": 0, "out": 0, "lost": 0}}
+        assert lab.agent("client").ask(do="interfaces") == before
+
+
+def test_a_fault_process_says_what_it_cannot_do(engine: Engine, tmp_path: Path) -> None:
+    with engine.up(Topology.simple("server", "client"), logs=tmp_path) as lab:
+        striking = Striking(lab, {"client": [[-1, -1]]})
+        striking.begin()
+        with pytest.raises(LabError, match="no fault in 7"):
+            striking.tell("client", do="begin", kind="no fault in 7")
+        striking.end()
+        with pytest.raises(LabError, match="ended with exit code 0"):
+            striking.tell("client", do="counts")
