@@ -84,6 +84,15 @@ class Warms(Protocol):
 
 
 @runtime_checkable
+class Shares(Protocol):
+    """An engine that plays on a lab that is up already, where one fits."""
+
+    def alone(self) -> Engine:
+        """The engine that does the same, but makes each lab anew."""
+        ...
+
+
+@runtime_checkable
 class Pauses(Protocol):
     """A lab that can stop the programs of a host while its kernel goes on answering."""
 
@@ -94,7 +103,13 @@ class Pauses(Protocol):
 
 @runtime_checkable
 class Kills(Protocol):
-    """A lab that can end a host as a power cut does."""
+    """A lab that can end a host as a power cut does.
+
+    `cut` takes it off all its networks and lets it live, so that its capture can still be fetched, whole: nothing
+    gets in or out any more. `kill` ends it; what dies with it says nothing on the wire, cut off before or not.
+    """
+
+    def cut(self, host: str) -> None: ...
 
     def kill(self, host: str) -> None: ...
 

@@ -1,6 +1,7 @@
 """Which engine plays, and why.
 
-`--engine auto` takes the compose lab if it is up and all the scenarios fit it, else netns.
+`--engine auto` takes the compose lab if it is up and all the scenarios fit it, else netns; netns too where
+scenarios are played side by side.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab import engine as engines
-from lab.engine import Engine, Warms
+from lab.engine import Engine, Shares, Warms
 from lab.errors import LabError
 from lab.topology import Topology
 
@@ -23,10 +24,16 @@ class Choice:
     why: str
 
 
-def choose(name: str, topologies: Sequence[Topology]) -> Choice:
-    """The engine of that name, or for `auto` the one that fits; raises LabError when it is not ready here."""
+def choose(name: str, topologies: Sequence[Topology], *, side_by_side: bool = False) -> Choice:
+    """The engine of that name, or for `auto` the one that fits; raises LabError when it is not ready here.
+
+    `side_by_side`: several labs will be up at once, so that none may be one that is up already.
+    """
     if name != "auto":
-        return Choice(_ready(engines.find(name)), "asked for with --engine")
+        engine = engines.find(name)
+        return Choice(_ready(alone(engine) if side_by_side else engine), "asked for with --engine")
+    if side_by_side:
+        return Choice(_ready(engines.find("netns")), "each scenario gets a lab of its own")
     from lab import compose
 
     found = compose.running()
@@ -37,6 +44,11 @@ def choose(name: str, topologies: Sequence[Topology]) -> Choice:
     return Choice(
         _ready(engines.find("netns")), f"the compose lab {found.project} is up, but has other hosts"
     )
+
+
+def alone(engine: Engine) -> Engine:
+    """The engine as it is when it shares no lab with anybody."""
+    return engine.alone() if isinstance(engine, Shares) else engine
 
 
 def warm(name: str) -> None:

@@ -101,6 +101,7 @@ _RUNS = click.option(
 @click.option("-k", "names", multiple=True, metavar="NAME", help="Only scenarios with this in their name.")
 @click.option("-t", "tags", multiple=True, metavar="TAG", help="Only scenarios with this tag.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Only this value of a matrix.")
+@click.option("-j", "jobs", type=click.IntRange(min=1), default=1, metavar="N", help="Play N side by side.")
 @click.option("-x", "stop", is_flag=True, help="Stop after the first that does not pass.")
 @click.option("--no-skip", is_flag=True, help="A skipped scenario is an error (exit code 3).")
 @click.option("-v", "--verbose", is_flag=True, help="Show every step and ladder, also of many scenarios.")
@@ -112,6 +113,7 @@ def run(
     names: tuple[str, ...],
     tags: tuple[str, ...],
     settings: tuple[str, ...],
+    jobs: int,
     stop: bool,
     no_skip: bool,
     verbose: bool,
@@ -122,20 +124,28 @@ def run(
     """
     from runner.choice import choose, warm
 
-    warm(engine)  # before the imports that take long: it wakes meanwhile
-    from runner import running
-    from runner.report import paper
+    if jobs == 1:
+        warm(engine)  # before the imports that take long: it wakes meanwhile
+    elif keep:
+        raise UsageError("--keep shows one lab at a time; leave out -j")
+    from runner import parallel, running
+    from runner.report import audiences, paper
     from runner.report.terminal import Terminal
 
     wanted = running.Wanted(paths, runs, names, tags, _settings(settings), stop, no_skip)
     scenarios = running.collect(wanted)
-    audience = Terminal(paper.terminal(), brief=len(scenarios) > 1 and not verbose)
+    terminal = Terminal(paper.terminal(), brief=len(scenarios) > 1 and not verbose)
+    audience = audiences.InTurn(terminal) if jobs > 1 else terminal
+    play_all = (
+        parallel.SideBySide(jobs, whole=verbose)
+        if jobs > 1
+        else partial(running.one_after_another, keep=_hold if keep else None)
+    )
 
     def chosen(all_of_them: Sequence[Scenario]) -> Choice:
-        return choose(engine, [one.topology for one in all_of_them])
+        return choose(engine, [one.topology for one in all_of_them], side_by_side=jobs > 1)
 
     with _ended_by_terminate():
-        play_all = partial(running.one_after_another, keep=_hold if keep else None)
         return running.run(scenarios, wanted, chosen, audience, play_all)
 
 

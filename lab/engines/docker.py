@@ -30,11 +30,17 @@ NOT_FOUND, CONFLICT = 404, 409
 
 
 class DockerEngine:
-    """Makes topologies real with the Docker engine of this machine."""
+    """Makes topologies real with the Docker engine of this machine; also on the compose lab where it `shares` that."""
+
+    def __init__(self, *, shares: bool = True) -> None:
+        self._shares = shares
 
     @property
     def name(self) -> str:
         return "docker"
+
+    def alone(self) -> DockerEngine:
+        return DockerEngine(shares=False)
 
     def ready(self) -> LabError | None:
         """None, or why not: no engine answers, the SDK is missing, the image is not built."""
@@ -58,7 +64,7 @@ class DockerEngine:
         from lab.engines.docker_hosts import made_for_the_run
 
         with connected() as client, contextlib.ExitStack() as stack:
-            found = compose.running()
+            found = compose.running() if self._shares else None
             if found is not None and compose.fits(found, topology) and _is_only_user(stack):
                 yield stack.enter_context(on_compose(client, found, topology, logs))
             else:
