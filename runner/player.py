@@ -127,7 +127,7 @@ def _play_on(lab: Lab, playing: _Play, folder: Path, records: TextIO, watcher: W
     finally:
         stage.close()
         strikes.release()
-        recorder.settle(strikes.until_ns())
+        recorder.settle()
         playing.faults = strikes.end()
         recorder.write(folder / rundir.CAPTURE)
         playing.captures = {host: seen.info() for host, seen in recorder.captures.items()}

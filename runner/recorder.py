@@ -25,7 +25,7 @@ QUIET_NS = 4_000_000
 """A lab is quiet when no host has sent or received a frame for so long."""
 SETTLE_S = 0.5
 """The longest that the end of a run waits for quiet: kernel timers such as retransmissions may never give it."""
-LONGEST_DELAY_S = 10.0
+LONGEST_DELAY_S = 10
 """The longest that the end of a run waits for frames that a fault delays."""
 ANSWER_S = 30.0
 
@@ -77,12 +77,12 @@ class Recorder:
                     "Its agent needs the capabilities NET_ADMIN and NET_RAW.",
                 )
 
-    def settle(self, until_ns: int = 0) -> None:
+    def settle(self) -> None:
         """Drain until no host has sent or received anything for a moment, or for half a second at most.
 
-        Before, wait for what is on its way still, until `until_ns` (CLOCK_REALTIME), for ten seconds at most.
+        Before, wait for the frames that faults delay, for ten seconds at most.
         """
-        time.sleep(min(max(0, until_ns - time.time_ns()) / 1e9, LONGEST_DELAY_S))
+        self._wait_for_delayed()
         deadline = time.monotonic() + SETTLE_S
         while True:
             self.drain()
@@ -91,6 +91,16 @@ class Recorder:
             if left_ns <= 0 or time.monotonic() > deadline:
                 return
             time.sleep(left_ns / 1e9)
+
+    def _wait_for_delayed(self) -> None:
+        """Until every delayed frame has left, and has had time to arrive."""
+        deadline_ns = time.time_ns() + LONGEST_DELAY_S * 1_000_000_000
+        waited = False
+        while (until_ns := self._striking.until_ns()) and time.time_ns() < deadline_ns:
+            time.sleep(max(1_000_000, min(until_ns, deadline_ns) - time.time_ns()) / 1e9)
+            waited = True
+        if waited:
+            time.sleep(QUIET_NS / 1e9)
 
     def drain(self) -> None:
         """Fetch what was captured since the last time; a host that cannot answer any more is `missing`."""

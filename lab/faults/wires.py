@@ -74,11 +74,10 @@ def _packed(program: list[tuple[int, int, int, int]]) -> bytes:
     return b"".join(struct.pack("=HBBI", *one) for one in program)
 
 
-def lay(interface: str, number: int, kinds: list[list[int]]) -> None:
-    """Make the detour of one interface; raises OSError as the kernel says. Nothing is diverted before it is ready."""
+def lay(interface: str, number: int) -> None:
+    """Make the detour of one interface, into which nothing is diverted yet; raises OSError as the kernel says."""
     netlink = Netlink()
     try:
-        index = socket.if_nametoindex(interface)
         name = wire_name(number)
         clear(netlink, interface, number)
         netlink.do([_new_pair(name, _mtu(interface))])
@@ -91,10 +90,19 @@ def lay(interface: str, number: int, kinds: list[list[int]]) -> None:
                 _filter(reader, _INGRESS, shot, direct),  # taps see a frame before, the host's stack never
                 _up(wire),
                 _up(reader),
-                _clsact(_RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, index),
-                _filter(index, _EGRESS, selector(kinds), _redirection(wire)),
             ]
         )
+    finally:
+        netlink.close()
+
+
+def divert(interface: str, number: int, kinds: list[list[int]]) -> None:
+    """Divert what an interface sends of these kinds (see `selector`) into its detour, where somebody reads already."""
+    netlink = Netlink()
+    try:
+        index, wire = socket.if_nametoindex(interface), socket.if_nametoindex(wire_name(number))
+        qdisc = _clsact(_RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, index)
+        netlink.do([qdisc, _filter(index, _EGRESS, selector(kinds), _redirection(wire))])
     finally:
         netlink.close()
 
