@@ -18,7 +18,7 @@ from runner.checks import CHECKS
 from runner.commands import Await, Call
 from runner.errors import ScenarioError, Unmet, UsageError
 from runner.scenario import PlacedStep, Scenario, load_text
-from tests.play import gave, play, scope_of, socket
+from tests.play import gave, play, raised, scope_of, socket
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = "name: n\nhosts: [server, client]\n"
@@ -188,6 +188,7 @@ def test_repeats_are_bounded() -> None:
     for name in "abcdef":
         nested = f"[{{repeat: {{for: {{{name}: 1..100}}, steps: {nested}}}}}]"
     assert "more than 10,000" in mistakes(HEAD + f"steps: {nested}\n")[0]
+    assert "more than 10,000" in mistakes(HEAD + f"steps: {nested.replace('{sleep: 1ms}', '')}\n")[0]
 
 
 def test_include_inserts_steps_as_if_written_there(tmp_path: Path) -> None:
@@ -250,6 +251,8 @@ def test_a_case_fills_in_its_values_and_leaves_out_what_does_not_hold() -> None:
     assert loaded.steps[0].settle(scope_of()).text() == "run python3 /programs/echo.py as p"
     loaded = load(MATRIX, case={"kind": "b", "srv": "c"})
     assert [one.place.line for one in loaded.steps] == [7, 9] and len(loaded.expect) == 1
+    loaded = load(MATRIX, case={"kind": "b", "srv": "python"})
+    assert [one.place.line for one in loaded.steps] == [7]
 
 
 def test_a_file_without_a_matrix_is_one_case(tmp_path: Path) -> None:
@@ -301,6 +304,7 @@ def test_returns_judges_a_pending_call_that_says_nothing_itself() -> None:
     pending, returns = loaded.steps[2], loaded.steps[3]
     assert pending.blocks == "yes" and pending.makes == ("answer",) and returns.uses == ()
     assert play(pending.settle(scope), scope, (asked, gave(b"wrong"))) == b"wrong"
+    assert play(pending.settle(scope), scope, (asked, raised("ConnectionResetError", "ECONNRESET"))) is None
     step = returns.settle(scope)
     play(step, scope, (Await("answer"), gave(b"right")))
     with pytest.raises(Unmet, match='expected "right", and it gave "wrong"'):
