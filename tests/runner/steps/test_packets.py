@@ -11,7 +11,7 @@ from scapy.all import ARP, ICMP, IP, TCP, UDP, Ether, IPv6, Raw
 
 from runner.commands import SendPacket, SniffPacket
 from runner.crafting import read_layers
-from runner.errors import Unmet
+from runner.errors import Misplaced, Unmet
 from runner.headers import decode
 from runner.model import Surroundings
 from runner.names import Reference, look_up
@@ -19,6 +19,7 @@ from runner.packets import Packet
 from runner.reading import read_text
 from runner.scope import Scope
 from runner.steps.base import Step
+from runner.values import read_bytes
 from tests.needing import need_docker
 from tests.play import gave, interface, play, raised, scope_of, step_of, try_step
 from tests.playing import play_text
@@ -245,7 +246,7 @@ steps:
   - client: {send_packet: [{IP: {dst: server}}, {ICMP: {type: echo-request, id: 7, seq: 1}}, {data: first}]}
   - client: {send_packet: [{IP: {dst: server}}, {ICMP: {type: echo-request, id: 7, seq: 2}}, {data: second}]}
   - sleep: 50ms
-  - client: {sniff_packet: ICMP.type = echo-reply, as: one}
+  - client: {sniff_packet: ICMP, as: one}
   - client: {sniff_packet: ICMP.type = echo-reply, as: two}
   - client:
       send_packet:
@@ -281,3 +282,34 @@ def test_a_packet_that_never_comes_fails_the_step_on_a_real_host(tmp_path: Path)
     )
     assert played.judgement.verdict == "fail"
     assert "no packet with TCP.flags=SA came within 0.1 s" in played.reason
+
+
+AS_BYTES = """\
+name: a packet as bytes
+hosts: [server, client]
+steps:
+  - client: {socket: r, type: SOCK_RAW, proto: IPPROTO_RAW}
+  - client:
+      sendto: r
+      data: {join: [{packet: [{IP: {dst: server, len: 29}}, {UDP: {sport: 5, dport: 6, len: 9}}]}, x]}
+      to: server
+  - server: {sniff_packet: UDP.sport = 5, as: seen}
+  - client: {send_packet: [{IP: {dst: $seen.IP.dst}}, {UDP: {sport: 7, dport: 6}}, {data: $seen.data}]}
+expect:
+  - count: {flow: udp, where: IP.src = client and UDP.sport = 5 and len = 1, at: server, is: 1}
+  - count: {flow: udp, where: IP.src = client and UDP.sport = 7 and len = 1, at: server, is: 1}
+"""
+
+
+def test_a_packet_may_be_bytes_of_a_call_with_the_hosts_own_addresses(tmp_path: Path) -> None:
+    played = play_text(AS_BYTES, tmp_path)
+    assert played.judgement.verdict == "pass", (played.steps("failed"), played.judgement)
+
+
+def test_bytes_without_a_lab_must_say_all_addresses() -> None:
+    icmp = {"packet": [{"ICMP": {"type": "echo-request"}}]}
+    assert read_bytes(icmp, Surroundings()) == bytes(ICMP(type=8))
+    with pytest.raises(Misplaced, match="in steps only"):
+        read_bytes({"packet": [{"IP": {"dst": "192.0.2.1"}}]}, Surroundings())
+    with pytest.raises(Misplaced, match="no layer 'ICPM'"):
+        read_bytes({"packet": [{"ICPM": {}}]}, Surroundings(is_step=True))
