@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 RUNNER := $(BIN)/runner
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo test check format lab-up lab-down lab-status images bench clean
+.PHONY: help .venv demo test check format lab-up lab-down lab-status images bench docs clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ images: $(STAMP) ## build the image of the Docker hosts
 bench: $(STAMP) ## measure, each figure beside its reference
 	@echo "Measuring; this takes a minute or two."
 	@$(BIN)/python -m tests.bench
+
+docs: $(STAMP) ## make the pages of docs/reference from the code
+	@echo "Making docs/reference."
+	@$(BIN)/python -m runner.pages
 
 clean: $(STAMP) ## remove what killed runs left behind, and nothing else
 	@echo "Looking for what killed runs left behind."
