@@ -11,19 +11,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from lab.errors import LabError
 from runner.errors import BROKEN, FAILED, INTERRUPTED, PASSED, ScenarioError, UsageError
-
-if TYPE_CHECKING:
-    from lab.engine import Lab
-    from runner.choice import Choice
-    from runner.scenario import Scenario
 
 RUNS = Path("runs")
 """Where run directories are made and looked for, unless `--runs` says otherwise."""
@@ -93,8 +87,11 @@ _RUNS = click.option(
 # --- scenarios ------------------------------------------------------------------------------------
 
 
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
 @cli.command()
-@_PATHS
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--engine", default="auto", show_default=True, help="auto, docker or netns.")
 @_RUNS
 @click.option("--keep", is_flag=True, help="Leave the lab up after the steps, until Enter or Ctrl-C.")
@@ -103,56 +100,22 @@ _RUNS = click.option(
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Only this value of a matrix.")
 @click.option("-j", "jobs", type=click.IntRange(min=1), default=1, metavar="N", help="Play N side by side.")
 @click.option("-x", "stop", is_flag=True, help="Stop after the first that does not pass.")
+@click.option("--rerun-failed", is_flag=True, help="Only what did not pass in the last run.")
 @click.option("--no-skip", is_flag=True, help="A skipped scenario is an error (exit code 3).")
+@click.option("--junit", type=_FILE, metavar="FILE", help="Write JUnit XML.")
+@click.option("--json", "events", type=_FILE, metavar="FILE", help="Write a line of JSON for each event.")
+@click.option("--github", is_flag=True, help="Write annotations and the job summary of GitHub Actions.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every step and ladder, also of many scenarios.")
-def run(
-    paths: tuple[Path, ...],
-    engine: str,
-    runs: Path,
-    keep: bool,
-    names: tuple[str, ...],
-    tags: tuple[str, ...],
-    settings: tuple[str, ...],
-    jobs: int,
-    stop: bool,
-    no_skip: bool,
-    verbose: bool,
-) -> int:
+def run(paths: tuple[Path, ...], settings: tuple[str, ...], **options: Any) -> int:
     """Play scenarios and judge what was captured.
 
-    PATHS are scenario files, or folders of them.
+    PATHS are scenario files, or folders of them; with --rerun-failed they may be left out.
     """
-    from runner.choice import choose, warm
+    from runner.playing import Options, play
 
-    if jobs == 1:
-        warm(engine)  # before the imports that take long: it wakes meanwhile
-    elif keep:
-        raise UsageError("--keep shows one lab at a time; leave out -j")
-    from runner import parallel, running
-    from runner.report import audiences, paper
-    from runner.report.terminal import Terminal
-
-    wanted = running.Wanted(paths, runs, names, tags, _settings(settings), stop, no_skip)
-    scenarios = running.collect(wanted)
-    terminal = Terminal(paper.terminal(), brief=len(scenarios) > 1 and not verbose)
-    audience = audiences.InTurn(terminal) if jobs > 1 else terminal
-    play_all = (
-        parallel.SideBySide(jobs, whole=verbose)
-        if jobs > 1
-        else partial(running.one_after_another, keep=_hold if keep else None)
-    )
-
-    def chosen(all_of_them: Sequence[Scenario]) -> Choice:
-        return choose(engine, [one.topology for one in all_of_them], side_by_side=jobs > 1)
-
+    chosen = Options(paths=paths, settings=_settings(settings), **options)
     with _ended_by_terminate():
-        return running.run(scenarios, wanted, chosen, audience, play_all)
-
-
-def _hold(lab: Lab) -> None:
-    from runner.keeping import hold
-
-    hold(lab, click.echo)
+        return play(chosen)
 
 
 def _settings(words: Sequence[str]) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -24,6 +24,8 @@ from runner.performing import Watcher
 from runner.rundir import RunInfo
 from runner.scenario import Scenario
 
+Case = tuple[str, tuple[tuple[str, str], ...]]
+"""What a case is known by: the real path of its file, and the labels of its matrix."""
 Ended = Literal["pass", "fail", "unknown", "skipped", "interrupted"]
 
 
@@ -33,7 +35,7 @@ class Wanted:
 
     `names` and `tags` choose scenarios (any of each must fit: part of the file's or the scenario's name; a
     tag); scenarios tagged `slow` are left out unless asked for by tag, as a file or by `slow_too`. `settings`
-    pick values of matrices.
+    pick values of matrices. `only` leaves out all other cases.
     """
 
     paths: Sequence[Path]
@@ -44,6 +46,7 @@ class Wanted:
     stop_at_first: bool = False
     skips_are_errors: bool = False
     slow_too: bool = False
+    only: Collection[Case] | None = None
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,14 @@ def _files(paths: Iterable[Path]) -> Iterable[tuple[Path, bool]]:
             raise UsageError(f"there is no file {path}")
 
 
+def case_of(one: Scenario) -> Case:
+    """What a case is known by, also to a later run."""
+    return str(Path(one.path).resolve()), tuple(one.case.items())
+
+
 def _chosen(one: Scenario, wanted: Wanted, named: bool) -> bool:
+    if wanted.only is not None and case_of(one) not in wanted.only:
+        return False
     title = f"{Path(one.path).stem} {one.name} {' '.join(one.case.values())}".lower()
     if wanted.names and not any(name.lower() in title for name in wanted.names):
         return False

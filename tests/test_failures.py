@@ -171,7 +171,7 @@ def test_ctrl_c_ends_the_run_and_leaves_nothing(tmp_path: Path, engine: str) -> 
     assert process.returncode == 130, output
     assert "Traceback" not in output
     assert gone(below)
-    (folder,) = (tmp_path / "runs").iterdir()
+    (folder,) = (tmp_path / "runs").glob("*/")
     assert json.loads((folder / "run.json").read_text())["ending"] == "interrupted"
     assert (folder / "capture.pcapng").stat().st_size > 0
 
@@ -204,7 +204,7 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
 
 def test_packets_that_the_capture_lost_make_the_verdict_unknown(tmp_path: Path) -> None:
     assert run("run", ECHO, "--engine", "netns", "--runs", tmp_path / "runs").returncode == 0
-    (folder,) = (tmp_path / "runs").iterdir()
+    (folder,) = (tmp_path / "runs").glob("*/")
     info = json.loads((folder / "run.json").read_text())
     info["captures"]["server"]["drops"] = 7
     (folder / "run.json").write_text(json.dumps(info))
@@ -215,7 +215,7 @@ def test_packets_that_the_capture_lost_make_the_verdict_unknown(tmp_path: Path) 
 
 def test_judging_again_gives_the_same_verdict(tmp_path: Path) -> None:
     assert run("run", ECHO, "--engine", "netns", "--runs", tmp_path / "runs").returncode == 0
-    (folder,) = (tmp_path / "runs").iterdir()
+    (folder,) = (tmp_path / "runs").glob("*/")
     first = json.loads((folder / "verdict.json").read_text())
     done = run("judge", folder)
     assert done.returncode == 0, done.stdout + done.stderr

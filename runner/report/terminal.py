@@ -14,7 +14,7 @@ from runner.choice import Choice
 from runner.evidence import Evidence
 from runner.history import CallRecord, StepRecord
 from runner.performing import Watcher
-from runner.report import ladder, text, timeline
+from runner.report import ladder, summary, text, timeline
 from runner.report.live import Live
 from runner.report.paper import Paper, Style
 from runner.report.text import counted, printable
@@ -120,6 +120,7 @@ class Terminal(Live):
             if counts[ended]
         ]
         self._paper.line()
+        summary.show(results, self._paper)
         self._paper.line(f"{', '.join(words)} in {time.monotonic() - self._began_s:.1f} s")
 
 

@@ -199,7 +199,7 @@ def test_a_run_is_shown_and_judged_again(played: Path, capsys: pytest.CaptureFix
 def test_a_run_whose_history_was_changed_is_judged_anew(
     played: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (folder,) = played.iterdir()
+    (folder,) = played.glob("*/")
     history = folder / "history.jsonl"
     history.write_text(history.read_text().replace('"status": "passed"', '"status": "failed"'))
     assert cli.main(["judge", str(folder)]) == 1
