@@ -116,7 +116,7 @@ def _link(asked: bytes) -> dict[int, bytes] | None:
 
 def _dump(asked: int, answered: int, body: bytes) -> list[bytes]:
     """The bodies of all messages of a dump (netlink(7))."""
-    found = []
+    found: list[bytes] = []
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as asking:
         asking.send(message(asked, _NLM_F_DUMP, body))
         while True:
@@ -183,4 +183,4 @@ def _answer(links: Links, line: str) -> dict[str, Any]:
         name = request["interface"]
         return {"at": links.bring_up(name) if request["up"] else links.take_down(name)}
     except Exception as error:  # whoever asked is told
-        return {"error": "%s: %s" % (type(error).__name__, error)}
+        return {"error": f"{type(error).__name__}: {error}"}

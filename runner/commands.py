@@ -144,6 +144,43 @@ class EndFault:
 
 
 @dataclass(frozen=True)
+class PauseHost:
+    """Stop all programs of a host; its kernel goes on answering. The outcome is a failure where that cannot be."""
+
+    host: str
+
+
+@dataclass(frozen=True)
+class ResumeHost:
+    """Let the programs of a paused host go on; the outcome is a failure where it is not paused."""
+
+    host: str
+
+
+@dataclass(frozen=True)
+class KillHost:
+    """Cut a host's power: nothing of its end is heard on the wire. The outcome is a failure where it is dead."""
+
+    host: str
+
+
+@dataclass(frozen=True)
+class RestartHost:
+    """Begin a host anew: with the addresses it had, and nothing else that it knew."""
+
+    host: str
+
+
+@dataclass(frozen=True)
+class SetLink:
+    """Take a host's link to a network (None: all its links) down, or bring it up again."""
+
+    host: str
+    up: bool
+    network: str | None = None
+
+
+@dataclass(frozen=True)
 class Sleep:
     """Let time pass, in nanoseconds."""
 
@@ -168,9 +205,11 @@ class Attempt:
     within_ns: int
 
 
-Command = (
-    Call | Run | SendPacket | SniffPacket | ReadState | Poll | Sleep | Await | Attempt | BeginFault | EndFault
-)
+HostCommand = PauseHost | ResumeHost | KillHost | RestartHost | SetLink
+"""What is done to a host and not by it."""
+Change = HostCommand | BeginFault | EndFault
+"""What is done to the lab."""
+Command = Call | Run | SendPacket | SniffPacket | ReadState | Poll | Sleep | Await | Attempt | Change
 
 
 @dataclass(frozen=True)

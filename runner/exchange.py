@@ -51,6 +51,15 @@ class Exchange(Generic[Token]):
         self._asked[host, identifier] = token
         return identifier
 
+    def leave(self, host: str) -> list[Token]:
+        """Have no more to do with a host that has ended; the tokens of its requests that were never answered."""
+        if self._channels.pop(host, None) is None:
+            return []
+        descriptor = next(one for one, name in self._hosts.items() if name == host)
+        self._poll.unregister(descriptor)
+        del self._hosts[descriptor]
+        return [self._asked.pop(key) for key in list(self._asked) if key[0] == host]
+
     def wake(self, at_s: float, token: Token) -> None:
         """Have `token` come back at a time of the monotonic clock, in seconds."""
         heapq.heappush(self._timers, (at_s, next(self._counter), token))

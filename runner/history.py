@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-StepStatus = Literal["passed", "failed", "pending", "again", "skipped", "broken"]
+StepStatus = Literal["passed", "failed", "pending", "again", "skipped", "broken", "gone"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class StepRecord:
     `number` counts the steps as played, from 1 (a step played again by `repeat` or `until` has a new number
     each time). `line` is the line in the scenario file (`path` where it came from an include). `text` is the
     step as a reader would say it, with names filled in: `connect c to server:8888`. `reason` says why it
-    failed or broke. `again` is a failure inside `until`, which tries again: no failure of the run.
+    failed or broke. `again` is a failure inside `until`, which tries again: no failure of the run. `gone` is a
+    pending call whose host was killed meanwhile: no failure either.
     """
 
     kind: ClassVar[str] = "step"
@@ -108,14 +109,34 @@ class FaultRecord:
     text: str = ""
 
 
-Record = StepRecord | CallRecord | StateRecord | FaultRecord
+@dataclass(frozen=True)
+class HostRecord:
+    """Something was done to a host.
+
+    `what` is `paused`, `resumed`, `killed`, `restarted`, `link down` or `link up`; `interface` and `network` are the
+    link's. `at_ns` is when it was in force: from then on nothing of a killed host, or of one whose link is down, is
+    on the wire.
+    """
+
+    kind: ClassVar[str] = "host"
+    host: str
+    what: str
+    at_ns: int
+    interface: str = ""
+    network: str = ""
+
+
+Record = StepRecord | CallRecord | StateRecord | FaultRecord | HostRecord
 Keep = Callable[[Record], None]
 """Takes a record down."""
-KINDS: dict[str, type[StepRecord] | type[CallRecord] | type[StateRecord] | type[FaultRecord]] = {
+KINDS: dict[
+    str, type[StepRecord] | type[CallRecord] | type[StateRecord] | type[FaultRecord] | type[HostRecord]
+] = {
     "step": StepRecord,
     "call": CallRecord,
     "state": StateRecord,
     "fault": FaultRecord,
+    "host": HostRecord,
 }
 
 

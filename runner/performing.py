@@ -6,12 +6,13 @@ Data only; `runner.stage` moves it.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from runner import calls
 from runner.commands import (
+    Await,
     Call,
     Command,
     Outcome,
@@ -81,6 +82,31 @@ def record_of_step(
         reason=reason,
         section=placed.section,
     )
+
+
+def unanswered(asked: Iterable[Performing]) -> Iterator[CallRecord]:
+    """The records of calls that never returned."""
+    for one in asked:
+        if isinstance(one.call, calls.Recorded):
+            yield calls.record_of(one.number, one.call, one.began_ns, one.asleep_ns, None)
+
+
+def polls_on(performing: Performing, outcome: Outcome) -> bool:
+    """Whether its command is a poll that is to be tried again after this outcome."""
+    command = performing.command
+    return (
+        isinstance(command, Poll) and not command.until(outcome) and time.monotonic() < performing.deadline_s
+    )
+
+
+def overdue(performing: Performing) -> str:
+    """Why a step fails whose time is over."""
+    late = f"it has not returned after {performing.step.limit_ns / 1e9:g} s"
+    if isinstance(performing.command, Await):
+        return late.replace("it", performing.command.name, 1)
+    if performing.step.blocks != "no":
+        return late.replace("it", "it was never seen asleep in the kernel, and", 1)
+    return late
 
 
 def record_of_reply(performing: Performing, reply: dict[str, Any]) -> Record | None:

@@ -18,7 +18,8 @@ from lab import stackless
 from lab.engine import Engine, Interface, Lab
 from lab.errors import LabError, Unsupported
 from lab.topology import Host
-from runner import history, requirements, rundir
+from runner import changes, history, requirements, rundir
+from runner.changes import Changes
 from runner.history import Record
 from runner.performing import Watcher
 from runner.recorder import Recorder
@@ -107,12 +108,14 @@ def _play_on(lab: Lab, playing: _Play, folder: Path, records: TextIO, watcher: W
     playing.interfaces = tuple(end for host in hosts for end in lab.interfaces(host))
     playing.facts = dict(lab.facts())
     requirements.check_hosts(scenario.requires, lab)
+    steps = [*scenario.steps, *scenario.finally_]
+    changes.check(steps, lab, playing.engine)
     stackless.begin(lab)
 
     def keep(record: Record) -> None:
         print(history.to_line(record), file=records)
 
-    strikes = Strikes(lab, plan([*scenario.steps, *scenario.finally_], hosts), keep)
+    strikes = Strikes(lab, plan(steps, hosts), keep)
     strikes.begin()
     recorder = Recorder(lab, hosts, strikes.processes)
     recorder.begin()
@@ -121,11 +124,13 @@ def _play_on(lab: Lab, playing: _Play, folder: Path, records: TextIO, watcher: W
     scripted = frozenset(host.name for host in scenario.topology.hosts if host.scripted)
     scope = Scope({host: lab.interfaces(host) for host in hosts}, scripted=scripted)
     sniffer = Sniffer(recorder, scope.interfaces)
-    stage = Stage(lab, scope, keep, watcher, sniffer, strikes)
+    made = Changes(lab, strikes, recorder, keep)
+    stage = Stage(lab, scope, keep, watcher, sniffer, made)
     try:
         _act(stage, playing)
     finally:
         stage.close()
+        made.resume_all()
         strikes.release()
         recorder.settle()
         playing.faults = strikes.end()

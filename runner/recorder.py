@@ -37,6 +37,7 @@ class HostCapture:
     frames: list[Frame] = field(default_factory=list)
     drops: int = 0
     missing: str = ""
+    sealed: bool = False
 
     def info(self) -> CaptureInfo:
         """For run.json."""
@@ -110,13 +111,23 @@ class Recorder:
     def drain_host(self, host: str) -> None:
         """The same for one host."""
         seen = self.captures[host]
-        if seen.missing:
+        if seen.missing or seen.sealed:
             return
         try:
             while self._fetch(host, seen):
                 pass
         except LabError as error:
             seen.missing = error.what
+
+    def seal(self, host: str, until_ns: int) -> None:
+        """Fetch the last of a host that is off all networks since `until_ns` (CLOCK_REALTIME): its capture is whole.
+
+        What the host tried to send after that was on no wire, and is left out.
+        """
+        seen = self.captures[host]
+        self.drain_host(host)
+        seen.frames = [one for one in seen.frames if one.time_ns <= until_ns]
+        seen.sealed = True
 
     def _fetch(self, host: str, seen: HostCapture) -> bool:
         value = self._lab.agent(host).ask(ANSWER_S, do="frames")

@@ -14,15 +14,23 @@ from typing import Any
 
 from lab.engine import Lab
 from runner import calls, commands
+from runner.changes import Changes
 from runner.commands import Attempt, Await, Command, Failure, Outcome, Poll, Run, Sleep, SniffPacket
 from runner.errors import ScenarioError, Unmet
 from runner.exchange import Event, Exchange
 from runner.history import Keep, StepStatus
-from runner.performing import Performing, Watcher, record_of_reply, record_of_step
+from runner.performing import (
+    Performing,
+    Watcher,
+    overdue,
+    polls_on,
+    record_of_reply,
+    record_of_step,
+    unanswered,
+)
 from runner.scenario import PlacedStep
 from runner.scope import Scope
 from runner.sniffing import Sniffer
-from runner.strikes import Strikes
 
 PATIENCE_NS = 5_000_000_000
 """How long a scenario waits for a name, and for a pending call."""
@@ -38,10 +46,10 @@ class Stage:
     """Plays steps on a lab. One thread; the agents do the waiting."""
 
     def __init__(
-        self, lab: Lab, scope: Scope, keep: Keep, watcher: Watcher, sniffer: Sniffer, strikes: Strikes
+        self, lab: Lab, scope: Scope, keep: Keep, watcher: Watcher, sniffer: Sniffer, changes: Changes
     ) -> None:
         self._lab = lab
-        self._sniffer, self._strikes = sniffer, strikes
+        self._sniffer, self._changes = sniffer, changes
         self._scope = scope
         self._keep = keep
         self._watcher = watcher
@@ -72,8 +80,9 @@ class Stage:
         held = True
         for placed in steps:
             missing = [name for name in placed.uses if not self._known(name)]
-            if missing:
-                self._say(self._next(), placed, None, "skipped", f"{missing[0]} was never made")
+            idle = self._changes.why_idle(placed.host)
+            if idle or missing:
+                self._say(self._next(), placed, None, "skipped", idle or f"{missing[0]} was never made")
                 continue
             try:
                 self._play_one(placed)
@@ -83,11 +92,8 @@ class Stage:
 
     def close(self) -> None:
         """Write down the calls that never returned."""
-        for performing in self._exchange.unanswered():
-            call = performing.call
-            if isinstance(call, calls.Recorded):
-                began_ns, asleep_ns = performing.began_ns, performing.asleep_ns
-                self._keep(calls.record_of(performing.number, call, began_ns, asleep_ns, None))
+        for record in unanswered(self._exchange.unanswered()):
+            self._keep(record)
 
     def _play_one(self, placed: PlacedStep) -> None:
         self._wait_for_names(placed)
@@ -105,6 +111,8 @@ class Stage:
             step = placed.settle(self._scope)
         except ScenarioError as error:
             raise self._refused(number, placed, error.mistakes[0].message) from None
+        if idle := self._changes.why_idle(step.host):
+            raise self._refused(number, placed, idle)
         performing = Performing(number, placed, step, step.perform(self._scope))
         for name in placed.makes:
             self._makers[name] = performing
@@ -114,7 +122,7 @@ class Stage:
     def _refused(self, number: int, placed: PlacedStep, reason: str) -> Failed:
         """Say that a step failed before it could begin."""
         self._last_reason = reason
-        self._say(number, placed, None, "again" if self._trying else "failed", reason)
+        self._say(number, placed, None, self._failed(), reason)
         return Failed()
 
     def _next(self) -> int:
@@ -150,12 +158,25 @@ class Stage:
                 self._exchange.wake(time.monotonic() + ns / 1e9, performing)
             case Await(name):
                 self._await(performing, name)
-            case commands.BeginFault() | commands.EndFault():
-                self._advance(performing, self._strikes.carry_out(command))
             case Attempt(steps, within_ns):
                 self._advance(performing, self._attempt(steps, within_ns))
-            case _:
+            case commands.Call() | Run() | commands.SendPacket() | commands.ReadState():
                 self._post(performing, command)
+            case _:
+                self._change(performing, command)
+
+    def _change(self, performing: Performing, command: commands.Change) -> None:
+        """Do something to the lab; calls that a killed host has pending are gone with it."""
+        self._pump_until(time.monotonic())  # what has come by now came before
+        outcome = self._changes.carry_out(command)
+        for host in self._changes.killed:
+            asked = self._exchange.leave(host)
+            for record in unanswered(asked):
+                self._keep(record)
+            for one in asked:
+                if not one.done:
+                    self._end(one, f"host {host} was killed while this call waited", gone=True)
+        self._advance(performing, outcome)
 
     def _post(self, performing: Performing, command: calls.Asked) -> None:
         if isinstance(command, Run):
@@ -192,7 +213,8 @@ class Stage:
 
     def _hand_over(self, awaited: Performing, waiter: Performing) -> None:
         if awaited.outcome is None:
-            self._end(waiter, f"step {awaited.number} ({awaited.step.text()}) never made its call")
+            never = f"step {awaited.number} ({awaited.step.text()}) never made its call"
+            self._end(waiter, awaited.reason if awaited.pending else never)
         else:
             self._advance(waiter, awaited.outcome)
 
@@ -266,7 +288,8 @@ class Stage:
         self._record(performing, reply)
         assert performing.call is not None
         outcome = performing.outcome = calls.outcome_of(reply, performing.asleep_ns)
-        if self._polls_on(performing, outcome):
+        if polls_on(performing, outcome):
+            self._pause(performing)
             return
         for thing in calls.things_of(performing.call, reply):
             self._scope.things[thing.name] = thing
@@ -276,18 +299,6 @@ class Stage:
             self._end(performing, f"it should have blocked to the end, and returned {calls.spelled(outcome)}")
         else:
             self._advance(performing, outcome)
-
-    def _polls_on(self, performing: Performing, outcome: Outcome) -> bool:
-        """Whether the command is a poll that is to be tried again; then its timer is set."""
-        command = performing.command
-        if (
-            not isinstance(command, Poll)
-            or command.until(outcome)
-            or time.monotonic() >= performing.deadline_s
-        ):
-            return False
-        self._pause(performing)
-        return True
 
     def _pause(self, performing: Performing) -> None:
         performing.pause_s = min(performing.pause_s * 1.5, POLL_LAST_S)
@@ -306,47 +317,39 @@ class Stage:
                 self._scope.values[name] = value
         self._end(performing, "")
 
-    def _end(self, performing: Performing, reason: str) -> None:
-        """The step is over: passed without a reason, else failed."""
+    def _end(self, performing: Performing, reason: str, gone: bool = False) -> None:
+        """The step is over: passed without a reason, else failed, unless its host is gone."""
         performing.done = True
         performing.reason = reason
         performing.performance.close()
-        if performing in self._pending and not reason:
+        if performing in self._pending and (gone or not reason):
             self._pending.remove(performing)
         self._last_reason = reason or self._last_reason
-        status: StepStatus = "passed" if not reason else "again" if self._trying else "failed"
+        status: StepStatus = "gone" if gone else "passed" if not reason else self._failed()
         self._say(performing.number, performing.placed, performing, status, reason)
         for waiter in performing.waiters:
             if not waiter.done:
                 self._hand_over(performing, waiter)
 
+    def _failed(self) -> StepStatus:
+        return "again" if self._trying else "failed"
+
     def _expire(self, performing: Performing) -> None:
         """The step's time is over and nothing came."""
-        seconds = performing.step.limit_ns / 1e9
         match performing.command:
             case Poll() if performing.outcome is not None:
                 self._advance(performing, performing.outcome)
             case SniffPacket() as command:
                 self._sniff(performing, command)
-            case Await(name):
-                self._end(performing, f"{name} has not returned after {seconds:g} s")
-            case _ if performing.step.blocks != "no":
-                asleep = "it was never seen asleep in the kernel"
-                self._end(performing, f"{asleep}, and has not returned after {seconds:g} s")
             case _:
-                self._end(performing, f"it has not returned after {seconds:g} s")
+                self._end(performing, overdue(performing))
 
     def _say(
-        self,
-        number: int,
-        placed: PlacedStep,
-        performing: Performing | None,
-        status: StepStatus,
-        reason: str = "",
+        self, number: int, placed: PlacedStep, by: Performing | None, status: StepStatus, reason: str = ""
     ) -> None:
-        record = record_of_step(number, placed, performing.step if performing else None, status, reason)
+        record = record_of_step(number, placed, by.step if by else None, status, reason)
         self._keep(record)
-        self._watcher.step(record, tuple(performing.records) if performing else ())
+        self._watcher.step(record, tuple(by.records) if by else ())
 
     # Names and pending calls
 
@@ -389,8 +392,9 @@ class Stage:
 
     def _still_asleep(self, performing: Performing) -> None:
         assert performing.call is not None
-        channel = self._lab.agent(performing.call.host)
-        asleep = channel.ask(do="asleep", of=performing.identifier)
+        host = performing.call.host
+        stopped = host in self._changes.paused  # as it was when it was paused
+        asleep = stopped or self._lab.agent(host).ask(do="asleep", of=performing.identifier)
         self._pump_until(time.monotonic())
         if not performing.done:
             self._end(performing, "" if asleep else "it is no longer asleep in the kernel")

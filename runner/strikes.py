@@ -84,6 +84,7 @@ class Strikes:
         self._keep = keep
         self._in_force: dict[str, tuple[str, ...]] = {}
         self._begun: set[str] = set()
+        self._left: dict[str, FaultInfo] = {}
 
     def begin(self) -> None:
         """Make ready what the faults need, before the captures begin; raises Unsupported where that cannot be."""
@@ -118,7 +119,7 @@ class Strikes:
         if hosts is None:
             return f"the fault {command.name} is not in force"
         at_ns = time.time_ns()
-        for host in dict.fromkeys(hosts):
+        for host in dict.fromkeys(one for one in hosts if one in self.processes.hosts):
             at_ns = int(self.processes.tell(host, do="heal", name=command.name)["at"])
         self._keep(FaultRecord(command.name, "healed", at_ns))
         return ""
@@ -193,24 +194,29 @@ class Strikes:
         """No more frames will overtake those that faults hold: let them go."""
         self.processes.release()
 
-    def until_ns(self) -> int:
-        """When the last delayed frame leaves (CLOCK_REALTIME); 0 where none is delayed now."""
-        return self.processes.until_ns()
-
     def end(self) -> dict[str, FaultInfo]:
         """Keep a record of every change, end the processes, and say what they counted."""
         for host, change in self.processes.changes():
             self._keep(self._record(host, change))
         counts = self.processes.end()
-        return {
-            host: FaultInfo(
-                count.get("in", 0),
-                count.get("out", 0),
-                count.get("lost", 0),
-                self.processes.broken.get(host, ""),
-            )
-            for host, count in counts.items()
-        }
+        return self._left | {host: self._info(host, count) for host, count in counts.items()}
+
+    def leave(self, host: str) -> None:
+        """A host is about to end: keep a record of what its faults did, and have no more to do with it."""
+        if host not in self.processes.hosts:
+            return
+        changes, counts = self.processes.leave(host)
+        for change in changes:
+            self._keep(self._record(host, change))
+        self._left[host] = self._info(host, counts)
+
+    def _info(self, host: str, count: dict[str, Any]) -> FaultInfo:
+        return FaultInfo(
+            count.get("in", 0),
+            count.get("out", 0),
+            count.get("lost", 0),
+            self.processes.broken.get(host, ""),
+        )
 
     def _record(self, host: str, change: dict[str, Any]) -> FaultRecord:
         return FaultRecord(

@@ -48,6 +48,7 @@ class DockerLab:
         self._interfaces: dict[str, tuple[Interface, ...]] = {}
         self.containers: dict[str, str] = {}
         self.paused: set[str] = set()
+        self.cut_off: set[str] = set()
         self.killed: set[str] = set()
 
     @property
@@ -95,9 +96,15 @@ class DockerLab:
         self._execute(host, guest.SIGNAL_ALL, "SIGCONT")
         self.paused.discard(host)
 
+    def cut(self, host: str) -> None:
+        """Take the host's links down: nothing gets in or out any more."""
+        self._execute(host, guest.LINKS_DOWN)
+        self.cut_off.add(host)
+
     def kill(self, host: str) -> None:
         """A power cut: links go down first, so that the wire sees nothing of the end, then the processes."""
-        self._execute(host, guest.LINKS_DOWN)
+        if host not in self.cut_off:
+            self.cut(host)
         with saying(f"killing host {host}"):
             self._client.kill(self.containers[host], "SIGKILL")
         self.paused.discard(host)

@@ -163,10 +163,15 @@ class FirstProcess:
 
     # hosts that are up; each method is a request
 
-    def _kill(self, host: str) -> str:
-        """A power cut: nothing that the dying processes still send may get out."""
+    def _cut(self, host: str) -> str:
+        """Nothing that the host still sends may get out."""
         assert self._wiring is not None
         self._wiring.unplug(host)
+        return ""
+
+    def _kill(self, host: str) -> str:
+        """A power cut: off the networks first, so that nobody hears of the end, then the processes."""
+        self._cut(host)
         pid = self._pids[host]
         if pid not in self._ended:
             os.kill(pid, signal.SIGKILL)

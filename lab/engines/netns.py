@@ -130,6 +130,9 @@ class NetnsLab:
     def resume(self, host: str) -> None:
         self._child.ask({"do": "resume", "host": host})
 
+    def cut(self, host: str) -> None:
+        self._child.ask({"do": "cut", "host": host})
+
     def kill(self, host: str) -> None:
         self._child.ask({"do": "kill", "host": host})
 

@@ -49,7 +49,7 @@ class Striking:
 
     def __init__(self, lab: Lab, kinds: Mapping[str, Kinds]) -> None:
         self._lab = lab
-        self._kinds = kinds
+        self._kinds = dict(kinds)
         self.broken: dict[str, str] = {}
 
     @property
@@ -124,11 +124,20 @@ class Striking:
     def changes(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """All changes since the last time, each with its host."""
         for host in self._kinds:
-            more = True
-            while more:
-                answer = self._try(host, "changes")
-                yield from ((host, one) for one in answer.get("changes", ()))
-                more = answer.get("more", False)
+            yield from ((host, one) for one in self._changes_of(host))
+
+    def _changes_of(self, host: str) -> Iterator[dict[str, Any]]:
+        more = True
+        while more:
+            answer = self._try(host, "changes")
+            yield from answer.get("changes", ())
+            more = answer.get("more", False)
+
+    def leave(self, host: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Have no more to do with a host that is about to end: its changes since the last time, and its counts."""
+        changes, counts = list(self._changes_of(host)), self._try(host, "counts")
+        del self._kinds[host]
+        return changes, counts
 
     def end(self) -> dict[str, dict[str, Any]]:
         """Take the detours away and end the processes: for each host what it counted, empty where it is broken."""

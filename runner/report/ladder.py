@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from runner.headers import ACK, RST, TCP
-from runner.history import CallRecord
+from runner.history import CallRecord, FaultRecord, HostRecord
 from runner.notation import words
 from runner.packets import Transmission
 from runner.report import wording
@@ -150,10 +150,17 @@ def _line(moment: Moment, timeline: Timeline, paper: Paper) -> _Line:
             said = _Said(f"{printable(record.of)} is", printable(record.state), "quiet")
             return _Line(at_ns, {record.host: said})
         case Changed(at_ns, record):
-            name = record.text if record.what == "begins" else record.fault
-            return _Line(at_ns, notice=printable(f"{name} {record.what}"))
+            return _Line(at_ns, notice=printable(_change(record)))
         case Folded(at_ns, count):
             return _Line(at_ns, notice=_folded(count))
+
+
+def _change(record: FaultRecord | HostRecord) -> str:
+    """A fault's beginning or end, or what was done to a host: `host server killed`, `host client link eth0 down`."""
+    if isinstance(record, HostRecord):
+        what = record.what.replace("link", f"link {record.interface}", 1) if record.interface else record.what
+        return f"host {record.host} {what}"
+    return f"{record.text if record.what == 'begins' else record.fault} {record.what}"
 
 
 def _outcome(call: CallRecord, timeline: Timeline) -> str:

@@ -51,7 +51,7 @@ class Live:
             f"{paper.styled(mark, style)} {paper.styled(told, 'quiet' if style == 'good' else style)}"
         )
         if record.reason:
-            self._reason(record, "quiet" if record.status == "skipped" else "bad")
+            self._reason(record, "quiet" if record.status in ("skipped", "gone") else "bad")
 
     def note(self, text: str) -> None:
         """Something else that a reader wants to know."""
@@ -64,7 +64,7 @@ class Live:
                 return marks.passed, "good"
             case "pending":
                 return marks.waits, "waits"
-            case "skipped":
+            case "skipped" | "gone":
                 return "-", "quiet"
             case "broken":
                 return marks.unknown, "bad"
@@ -77,6 +77,8 @@ class Live:
             return "blocked: asleep in the kernel"
         if record.status == "skipped":
             return "not done"
+        if record.status == "gone":
+            return "gone with its host"
         if record.status in ("failed", "broken"):
             return shortened(f"{printable(Path(record.path).name)}:{record.line}", room)
         return told(calls[-1], self._owner, room) if calls else ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from runner.evidence import Evidence
 from runner.headers import ICMPV6
-from runner.history import CallRecord, FaultRecord, StateRecord
+from runner.history import CallRecord, FaultRecord, HostRecord, StateRecord
 from runner.packets import Header, Transmission
 
 WORTH_A_RETURN_NS = 1_000_000
@@ -56,10 +56,10 @@ class Read:
 
 @dataclass(frozen=True)
 class Changed:
-    """A fault began, or was healed."""
+    """A fault began or was healed, or something was done to a host."""
 
     at_ns: int
-    record: FaultRecord
+    record: FaultRecord | HostRecord
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,7 @@ def of(
     moments += [Read(one.at_ns, one) for one in evidence.history if isinstance(one, StateRecord)]
     faults = (one for one in evidence.history if isinstance(one, FaultRecord) and not one.length)
     moments += [Changed(one.at_ns, one) for one in faults]
+    moments += [Changed(one.at_ns, one) for one in evidence.history if isinstance(one, HostRecord)]
     moments.sort(key=_order)
     columns = evidence.hosts if evidence.interfaces else tuple(_addresses(shown))
     began_ns = moments[0].at_ns if moments else evidence.info.started_ns

@@ -30,6 +30,7 @@ _MODULES: Mapping[str, str] = {
     "programs": "run:RunStep stdout:Stdout stdin:Stdin wait:Wait signal:Signal",
     "packets": "send_packet:SendPacketStep sniff_packet:SniffPacketStep",
     "faults": "fault:Fault heal:Heal",
+    "hosts": "pause:Pause resume:Resume kill:Kill restart:Restart link:Link",
     "flow": "state:State returns:Returns until:Until repeat:Repeat include:Include",
 }
 """Module -> its verbs with their classes."""
@@ -43,7 +44,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
 RESERVED = frozenset(
     ("sleep", "fault", "heal", "pause", "resume", "kill", "restart", "link", "repeat", "until", "include")
 )
-"""Verbs of what no host does, also of those that come later: no host can have such a name."""
+"""Verbs of what no host does: no host can have such a name."""
 
 
 class _Steps(Mapping[str, "type[Step]"]):

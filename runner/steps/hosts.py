@@ -1,0 +1,152 @@
+"""Steps that something is done to a host by, and not by the host: pause, resume, kill, restart, link.
+
+How a lab does it is the engines' affair; what becomes of calls that wait meanwhile is the stage's.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, TypeAlias
+
+from pydantic import Field
+
+from runner.commands import (
+    HostCommand,
+    KillHost,
+    PauseHost,
+    Performance,
+    RestartHost,
+    ResumeHost,
+    SetLink,
+)
+from runner.errors import Misplaced, Unmet
+from runner.model import Reads, Surroundings
+from runner.reading import suggestion
+from runner.scope import Scope
+from runner.steps.base import Step, ThingKind
+from runner.values import Text, read_text
+
+WAYS = ("down", "up")
+
+
+def read_host(value: Any, around: Surroundings) -> str:
+    """The name of a host of the lab."""
+    name = read_text(value, around)
+    if around.hosts and name not in around.hosts:
+        near = suggestion(name, around.hosts)
+        raise Misplaced(f"there is no host {name!r}", length=max(1, len(name)), suggestion=near)
+    return name
+
+
+def read_way(value: Any, around: Surroundings) -> str:
+    """`down` or `up`."""
+    way = read_text(value, around)
+    if way not in WAYS:
+        message = f"a link goes down or up, not {way!r}"
+        raise Misplaced(message, length=max(1, len(way)), suggestion=suggestion(way, WAYS))
+    return way
+
+
+HostName: TypeAlias = Annotated[str, Reads(read_host, {"type": "string"})]
+
+
+class HostStep(Step):
+    """What all of them have in common: one command, and a failure of it is the step's."""
+
+    hostless: ClassVar[bool] = True
+    makes: ClassVar[Mapping[str, ThingKind]] = {}
+
+    def command(self) -> HostCommand:
+        """What it asks for."""
+        raise NotImplementedError
+
+    def perform(self, scope: Scope) -> Performance:
+        """Have it done."""
+        outcome = yield self.command()
+        if outcome.failure is not None:
+            raise Unmet(outcome.failure.text)
+        return None
+
+
+class Pause(HostStep):
+    """Stop all programs of a host (SIGSTOP, signal(7)): its kernel still answers, and what arrives waits in its queues.
+
+    No step is played by a paused host. At the end of a run it is resumed, so that its capture can be fetched.
+
+    pause  the host
+    """
+
+    verb: ClassVar[str] = "pause"
+    pause: HostName
+
+    def command(self) -> HostCommand:
+        """To pause it."""
+        return PauseHost(self.pause)
+
+
+class Resume(HostStep):
+    """Let the programs of a paused host go on where they stopped (SIGCONT, signal(7)).
+
+    resume  the host
+    """
+
+    verb: ClassVar[str] = "resume"
+    resume: HostName
+
+    def command(self) -> HostCommand:
+        """To resume it."""
+        return ResumeHost(self.resume)
+
+
+class Kill(HostStep):
+    """Cut a host's power: its links go down, then its programs and its kernel's memory are gone.
+
+    No FIN and no RST gets out, so its peers know nothing of it (a half-open connection, RFC 9293 section 3.5.1).
+    Calls that it has pending end as gone, which is no failure; a later step on it fails. What it captured is kept.
+
+    kill  the host
+    """
+
+    verb: ClassVar[str] = "kill"
+    kill: HostName
+
+    def command(self) -> HostCommand:
+        """To kill it."""
+        return KillHost(self.kill)
+
+
+class Restart(HostStep):
+    """Begin a host anew, killed before or not: it has the addresses it had, and no socket or program of before.
+
+    restart  the host
+    """
+
+    verb: ClassVar[str] = "restart"
+    restart: HostName
+
+    def command(self) -> HostCommand:
+        """To restart it."""
+        return RestartHost(self.restart)
+
+
+class Link(HostStep):
+    """Take a host's link down, or bring it up again (ip-link(8)).
+
+    While it is down the host has no route by it: what it wants to send anew fails (ENETUNREACH), what TCP has in
+    flight is sent again later. Brought up, it has the addresses, routes and permanent neighbours that it had.
+
+    link  the host
+    to    down or up
+    net   the network that the link leads to; without it all links of the host
+    """
+
+    verb: ClassVar[str] = "link"
+    link_: Annotated[HostName, Field(alias="link")]
+    to: Annotated[str, Reads(read_way, {"enum": list(WAYS)})]
+    net: Text | None = None
+
+    def command(self) -> HostCommand:
+        """To set it."""
+        return SetLink(self.link_, self.to == "up", self.net)
+
+    def text(self) -> str:
+        """`link client down`, and of which network."""
+        return f"link {self.link_} {self.to}" + (f" net {self.net}" if self.net else "")
