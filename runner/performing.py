@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from runner import calls
 from runner.commands import (
     Await,
+    Blocks,
     Call,
     Command,
     Outcome,
@@ -64,6 +65,11 @@ class Performing:
     outcome: Outcome | None = None
     records: list[CallRecord] = field(default_factory=list)
     waiters: list[Performing] = field(default_factory=list)
+
+    @property
+    def blocks(self) -> Blocks:
+        """What is expected of the call under way; a step may make others before it and after."""
+        return self.call.blocks if isinstance(self.call, Call) else "no"
 
 
 def record_of_step(

@@ -279,7 +279,7 @@ class Stage:
 
     def _fell_asleep(self, performing: Performing, at_ns: int) -> None:
         performing.asleep_ns = at_ns
-        if performing.step.blocks != "no" and not performing.done:
+        if performing.blocks != "no" and not performing.done:
             performing.pending = True
             self._pending.append(performing)
             self._say(performing.number, performing.placed, performing, "pending")
@@ -293,9 +293,9 @@ class Stage:
             return
         for thing in calls.things_of(performing.call, reply):
             self._scope.things[thing.name] = thing
-        if performing.step.blocks != "no" and not performing.pending:
+        if performing.blocks != "no" and not performing.pending:
             self._end(performing, f"it did not block: it returned {calls.spelled(outcome)} at once")
-        elif performing.step.blocks == "forever":
+        elif performing.blocks == "forever":
             self._end(performing, f"it should have blocked to the end, and returned {calls.spelled(outcome)}")
         else:
             self._advance(performing, outcome)

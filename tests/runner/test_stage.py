@@ -186,3 +186,17 @@ steps:
         tmp_path,
     )
     assert played.judgement.verdict == "pass", played.judgement
+
+
+def test_of_a_step_with_several_calls_the_one_that_waits_blocks(tmp_path: Path) -> None:
+    played = play_text(
+        CONNECTED
+        + """\
+  - server: {poll: [conn], for: POLLIN, as: ready, blocks: true}
+  - client: {sendall: c, data: x}
+  - server: {returns: ready, gives: [conn]}
+""",
+        tmp_path,
+    )
+    assert played.judgement.verdict == "pass", played.judgement
+    assert [one.verb for one in played.steps("pending")] == ["poll"]
