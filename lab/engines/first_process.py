@@ -24,7 +24,7 @@ from lab.engines.wiring import Refused, Spare, Wiring, make_spare
 from lab.engines.zygote import KEPT_CAPABILITIES
 
 ALL_GROUPS, OWN_GROUP = "0 2147483647", "0 0"
-"""ping_group_range: in a user namespace of one id any other range is EINVAL."""
+"""ping_group_range: a range with groups that the user namespace does not know is EINVAL."""
 REAP_S = 2.0
 """How long the end of a host may take after its agent's socket was seen to end."""
 STOP_S = 2.0
@@ -37,9 +37,8 @@ SPARES = 2
 class FirstProcess:
     """Serves the runner over the control socket until its end; all hosts end with it."""
 
-    def __init__(self, control: int, rootless: bool, kept: list[str]) -> None:
+    def __init__(self, control: int, kept: list[str]) -> None:
         self._control = socket.socket(fileno=control)
-        self._rootless = rootless
         self._kept = kept
         self._descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._pids: dict[str, int] = {}
@@ -100,7 +99,7 @@ class FirstProcess:
             file.seek(0)
             plan = json.load(file)
         self._wiring = Wiring(self._spares)
-        self._wiring.make(plan, OWN_GROUP if self._rootless else ALL_GROUPS)
+        self._wiring.make(plan, _groups_that_may_ping())
         rootfs.finish(plan["programs"], plan["texts"])
         for host in plan["hosts"]:
             self._start(host, logs)
@@ -225,6 +224,13 @@ class FirstProcess:
                 if not pid:
                     return
                 self._ended[pid] = _ending(os.waitstatus_to_exitcode(status))
+
+
+def _groups_that_may_ping() -> str:
+    """All groups, or the own one where this user namespace does not know all (user_namespaces(7))."""
+    with open("/proc/self/gid_map", "rb") as file:
+        whole = file.read().split() == [b"0", b"0", b"4294967295"]
+    return ALL_GROUPS if whole else OWN_GROUP
 
 
 def _is_stopped(pid: int) -> bool:

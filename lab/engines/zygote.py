@@ -79,7 +79,7 @@ def main(parent: int, kept: list[str]) -> None:
         _tell_failure(doing, error)
         os._exit(1)
     os.write(CONTROL, b'{"entered": true, "rootless": %s}' % (b"true" if rootless else b"false"))
-    _serve(rootless, kept)
+    _serve(kept)
 
 
 def _become_root_of_a_user_namespace() -> None:
@@ -98,7 +98,7 @@ def _tell_failure(doing: str, error: OSError) -> None:
     os.write(CONTROL, json.dumps({"failed": told}).encode())
 
 
-def _serve(rootless: bool, kept: list[str]) -> None:
+def _serve(kept: list[str]) -> None:
     """Get warm while the runner does something else, then do as it asks."""
     for name in (
         "array",
@@ -114,7 +114,7 @@ def _serve(rootless: bool, kept: list[str]) -> None:
     from lab.engines import first_process
 
     sys.path.remove(sys.path[0])
-    first = first_process.FirstProcess(CONTROL, rootless, kept)
+    first = first_process.FirstProcess(CONTROL, kept)
     first.make_spares()
     gc.collect()
     gc.freeze()  # so that no collection in a host copies the pages that hosts share

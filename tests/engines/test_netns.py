@@ -309,6 +309,19 @@ def test_anybody_can_have_a_lab_of_code_that_lies_under_tmp(tmp_path: Path) -> N
         shutil.rmtree(folder)
 
 
+def test_root_of_a_user_namespace_can_have_a_lab(tmp_path: Path) -> None:
+    """As in a container without root: all privileges, but few of the machine's users and groups."""
+    if not shutil.which("unshare"):
+        pytest.skip("needs unshare")
+    (tmp_path / "programs").mkdir()
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "try.py").write_text(TRY, encoding="ascii")
+    argv = ["unshare", "-U", "-r", sys.executable, "-c", ANYWHERE, str(ROOT), str(tmp_path)]
+    done = subprocess.run(argv, capture_output=True, text=True, cwd="/", check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["facts"]["rootless"] == "no"
+
+
 _AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
