@@ -14,6 +14,7 @@ from lab import engine as engines
 from lab.engine import Engine, Shares, Warms
 from lab.errors import LabError
 from lab.topology import Topology
+from runner.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,13 @@ class Choice:
 
 
 def choose(name: str, topologies: Sequence[Topology], *, side_by_side: bool = False) -> Choice:
-    """The engine of that name, or for `auto` the one that fits; raises LabError when it is not ready here.
+    """The engine of that name, or for `auto` the one that fits; raises LabError when it is not ready here,
+    UsageError when there is none of that name.
 
     `side_by_side`: several labs will be up at once, so that none may be one that is up already.
     """
+    if name != "auto" and name not in engines.ENGINES:
+        raise UsageError(f"there is no engine {name!r}; there are: auto, {', '.join(engines.ENGINES)}")
     if name != "auto":
         engine = engines.find(name)
         return Choice(_ready(alone(engine) if side_by_side else engine), "asked for with --engine")

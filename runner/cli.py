@@ -43,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _told(f"runner: {error}", BROKEN)
     except (KeyboardInterrupt, click.Abort):
         return _told("runner: interrupted", INTERRUPTED)
+    except SystemExit:  # click's only answer of this kind: whoever read our output has gone (`| head`)
+        return BROKEN
     except BrokenPipeError:
         # Whoever read our output has gone (`| head`); Python would complain again when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -227,10 +229,10 @@ def inspect(capture: Path, condition: str, everything: bool) -> int:
 
 
 @cli.command("list")
-@click.argument("kind", metavar="[steps|checks|engines|scenarios]", required=False)
+@click.argument("kind", metavar="[steps|checks|faults|engines|scenarios]", required=False)
 @click.argument("name", required=False)
 def list_(kind: str | None, name: str | None) -> int:
-    """List steps, checks, engines and scenarios.
+    """List steps, checks, faults, engines and scenarios.
 
     With a name, its whole text: runner list steps connect
     """

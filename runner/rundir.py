@@ -23,7 +23,11 @@ from runner.errors import UsageError
 
 FORMAT = 1
 SCENARIO, INFO, HISTORY, CAPTURE, VERDICT = (
-    "scenario.yaml", "run.json", "history.jsonl", "capture.pcapng", "verdict.json",
+    "scenario.yaml",
+    "run.json",
+    "history.jsonl",
+    "capture.pcapng",
+    "verdict.json",
 )
 
 Ending = Literal["completed", "failed", "broken", "interrupted"]
@@ -91,10 +95,18 @@ def read_info(folder: Path) -> RunInfo:
         if data.pop("format") != FORMAT:
             raise UsageError(f"{folder / INFO} was written by another version of the runner")
         interfaces = tuple(
-            Interface(**{**one, "ip4": tuple(one["ip4"]), "ip6": tuple(one["ip6"])}) for one in data.pop("interfaces")
+            Interface(**{**one, "ip4": tuple(one["ip4"]), "ip6": tuple(one["ip6"])})
+            for one in data.pop("interfaces")
         )
         captures = {host: CaptureInfo(**one) for host, one in data.pop("captures").items()}
         faults = {host: FaultInfo(**one) for host, one in data.pop("faults", {}).items()}
         return RunInfo(**data, interfaces=interfaces, captures=captures, faults=faults)
+    except FileNotFoundError:
+        if not (folder / HISTORY).exists():
+            raise UsageError(f"{folder} is not the directory of a run: it has no {INFO}") from None
+        raise UsageError(
+            f"the run in {folder} did not come to its end: it goes on, or it was killed before its captures were "
+            f"written; {HISTORY} has the steps up to there"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{folder} is not the directory of a run: {error}") from None

@@ -22,8 +22,8 @@ steps:
   - server: {{accept: listener, as: conn, blocks: true}}      # waits until somebody connects
   - client: {{socket: c, type: SOCK_STREAM}}
   - client: {{connect: c, to: "server:7000"}}
-  - client: {{sendall: c, data: what time is it?}}
-  - server: {{recv: conn, size: 1024, gives: what time is it?}}
+  - client: {{sendall: c, data: "what time is it?"}}
+  - server: {{recv: conn, size: 1024, gives: "what time is it?"}}
   - server: {{sendall: conn, data: time to learn}}
   - client: {{recv: c, size: 1024, gives: time to learn}}
   - client: {{close: c}}
@@ -48,7 +48,7 @@ def write_starter(name: str) -> Path:
     """Write the scenario as NAME.yaml; raises UsageError where that exists or the name is no file's name."""
     path = Path(name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
     title = path.stem.replace("_", " ").replace("-", " ").strip()
-    if not title or not title.isprintable() or set(title) & set(":#{}[]&*!|>'\"%@`$,"):
+    if not title or path.name.startswith(".") or not title.isprintable() or set(title) & set(":#{}[]&*!|>'\"%@`$,"):
         raise UsageError(f"{name!r} does not make a good name; take letters, digits, - and _")
     try:
         with path.open("x", encoding="utf-8") as file:

@@ -80,7 +80,8 @@ def _table(chosen: Iterable[Transmission], paper: Paper) -> Iterator[str]:
     for row in rows[:FLOWS]:
         yield (
             f"  {row.protocol:<7} {padded(printable(row.begin), wide)} {padded(printable(row.end), wide)}"
-            f" {row.packets:>7,} packets  {_size(row.sent):>7} {_size(row.answered):>7}"
+            f" {row.packets:>7,} {'packet ' if row.packets == 1 else 'packets'}"
+            f"  {_size(row.sent):>7} {_size(row.answered):>7}"
             f"  {duration(row.last_ns - row.first_ns)}"
         )
     if len(rows) > FLOWS:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lab import engine as engines
 from lab.errors import EngineMissing, LabError
@@ -140,12 +141,32 @@ def test_init_writes_once_and_never_over(
     assert path.read_text() == "mine"
     assert cli.main(["init", "nowhere/x"]) == 2
     assert cli.main(["init", "a: b"]) == 2
+    assert cli.main(["init", ""]) == 2
 
 
 def test_the_starter_is_a_scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert cli.main(["init", "mine"]) == 0
     assert cli.main(["validate", "mine.yaml"]) == 0
+    # Other tools may read it with PyYAML's own scanner, which is narrower than libyaml's.
+    assert yaml.load(Path("mine.yaml").read_text(encoding="utf-8"), Loader=yaml.SafeLoader)["name"] == "mine"
+
+
+def test_an_engine_that_there_is_not_is_a_wrong_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", str(ROOT / "scenarios/tcp_echo.yaml"), "--engine", "nosuch"]) == 2
+    assert "auto, docker, netns" in capsys.readouterr().err
+
+
+def test_a_run_that_was_killed_is_told_from_what_is_no_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Recorded(["x", "y"]).write(tmp_path / "a")
+    (folder / "run.json").unlink()
+    assert cli.main(["judge", str(folder)]) == 2
+    assert "did not come to its end" in capsys.readouterr().err
+    (folder / "history.jsonl").unlink()
+    assert cli.main(["judge", str(folder)]) == 2
+    assert "not the directory of a run: it has no run.json" in capsys.readouterr().err
 
 
 def test_the_latest_run_is_meant_where_none_is_named(tmp_path: Path) -> None:
@@ -165,6 +186,7 @@ def test_a_reader_that_goes_away_gets_no_traceback() -> None:
         assert process.stdout and process.stderr
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
+    assert process.returncode == 3  # not 1: no check has failed
 
 
 def test_terminate_ends_a_run_as_ctrl_c_does() -> None:
