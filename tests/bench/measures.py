@@ -18,6 +18,7 @@ from pathlib import Path
 
 from lab import compose
 from lab import engine as engines
+from lab.container import IMAGE
 from lab.engine import Lab
 from lab.topology import Topology
 from runner.recorder import Recorder
@@ -139,6 +140,25 @@ def bare_echo() -> float:
     return sorted(samples)[len(samples) // 2]
 
 
+def lab_up_and_down() -> float:
+    """The compose lab taken down and started again, as `make lab-down` and `make lab-up` do it."""
+    command = [sys.executable, "-m", "lab.compose"]
+    return seconds([*command, "down"]) + seconds([*command, "up"])
+
+
+def containers_by_hand() -> float:
+    """Two containers on a network of their own, started and removed with docker(1)."""
+    name = f"bench-{os.getpid()}"
+    hosts = [f"{name}-{end}" for end in ("a", "b")]
+    began = time.perf_counter()
+    seconds(["docker", "network", "create", "--internal", name])
+    for host in hosts:
+        seconds(["docker", "run", "-d", "--init", "--name", host, "--network", name, IMAGE, "sleep", "60"])
+    seconds(["docker", "rm", "-f", *hosts])
+    seconds(["docker", "network", "rm", name])
+    return time.perf_counter() - began
+
+
 def no_compose_lab() -> str:
     """Why a measure on the compose lab cannot be taken, or nothing."""
     return "" if compose.running() else "no compose lab is up (make lab-up)"
@@ -190,5 +210,13 @@ def all_of(scratch: Path) -> Iterator[Measure]:
         lambda: step("docker", scratch),
         bare_echo,
         "an echo between two processes",
+        missing=no_compose_lab,
+    )
+    yield Measure(
+        "make lab-down and make lab-up",
+        lab_up_and_down,
+        containers_by_hand,
+        "two containers with docker(1)",
+        rounds=3,
         missing=no_compose_lab,
     )
