@@ -112,7 +112,7 @@ if TYPE_CHECKING:  # `typing` takes milliseconds to import, and every host would
 PRINTABLE = bytes(range(0x20, 0x7F)) + b"\n"
 
 
-class Malformed(Exception):  # noqa: N818
+class Malformed(Exception):
     """A request is not one: what is wrong with it."""
 
 

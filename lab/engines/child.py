@@ -35,7 +35,7 @@ _BOOT = (
 )
 
 
-class ChildGone(LabError):  # noqa: N818 - said as it is, like HostGone
+class ChildGone(LabError):
     """The child ended while it was needed."""
 
 

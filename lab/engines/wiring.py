@@ -56,7 +56,7 @@ SWITCH = (
 """Bridges must not look into packets: the bridge filter would drop malformed ones and join fragments."""
 
 
-class Refused(Exception):  # noqa: N818 - said as it is, like Unmet and HostGone
+class Refused(Exception):
     """A host asks for what the kernel does not have, or does not allow in a host; the text says what."""
 
 
