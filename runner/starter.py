@@ -48,7 +48,12 @@ def write_starter(name: str) -> Path:
     """Write the scenario as NAME.yaml; raises UsageError where that exists or the name is no file's name."""
     path = Path(name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
     title = path.stem.replace("_", " ").replace("-", " ").strip()
-    if not title or path.name.startswith(".") or not title.isprintable() or set(title) & set(":#{}[]&*!|>'\"%@`$,"):
+    if (
+        not title
+        or path.name.startswith(".")
+        or not title.isprintable()
+        or set(title) & set(":#{}[]&*!|>'\"%@`$,")
+    ):
         raise UsageError(f"{name!r} does not make a good name; take letters, digits, - and _")
     try:
         with path.open("x", encoding="utf-8") as file:
