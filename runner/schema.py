@@ -92,7 +92,9 @@ def _object(model: type[Model]) -> dict[str, Any]:
         described = {"description": texts[key]} if key in texts else {}
         properties[key] = {**described, **_field(model, name, info.annotation)}
     required = [
-        key for info, key in zip(model.model_fields.values(), keys_of(model), strict=True) if info.is_required()
+        key
+        for info, key in zip(model.model_fields.values(), keys_of(model), strict=True)
+        if info.is_required()
     ]
     result: dict[str, Any] = {"type": "object", "description": summary(model), "properties": properties}
     return {**result, "required": required, "additionalProperties": False}
@@ -128,7 +130,12 @@ def _until(described: dict[str, Any]) -> dict[str, Any]:
     """`until` has its keys in a map of its own."""
     inner = {key: one for key, one in described["properties"].items() if key != "when"}
     inner["steps"] = {"type": "array", "items": _ref("step"), "description": "the steps"}
-    keys = {"type": "object", "properties": inner, "required": ["within", "steps"], "additionalProperties": False}
+    keys = {
+        "type": "object",
+        "properties": inner,
+        "required": ["within", "steps"],
+        "additionalProperties": False,
+    }
     return {
         "type": "object",
         "description": described["description"],
