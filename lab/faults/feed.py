@@ -48,6 +48,7 @@ class Feed:
         self._outlets: list[Outlet] = []
         self._seen = self._left = 0
         self._taken: list[int] = []
+        self._lost_before = 0
         self._ended = False
 
     def serve(self, reader: int, writer: int) -> None:
@@ -159,7 +160,9 @@ class Feed:
                 slot = (int(file.read()) + 22 + 2047) // 2048 * 2048
             self._intakes.append(Intake(wires.wire_name(number) + "p", slot, BUFFER_BYTES))
             self._outlets.append(Outlet(interface, BUFFER_BYTES))
-            self._taken.append(wires.passed(number)[0])
+            sent, lost = wires.passed(number)  # by links that were coming up: nothing of the host's
+            self._taken.append(sent)
+            self._lost_before += lost
             wires.divert(interface, number, kinds)
 
     def do_begin(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -188,7 +191,7 @@ class Feed:
 
     def do_counts(self, request: dict[str, Any]) -> dict[str, Any]:
         """What came in and went out; lost is what never reached us and what the kernel did not take from us."""
-        lost = sum(outlet.refused for outlet in self._outlets)
+        lost = sum(outlet.refused for outlet in self._outlets) - self._lost_before
         for number, intake in enumerate(self._intakes):
             lost += intake.lost() + wires.passed(number)[1]
         return {"in": self._seen, "out": self._left, "lost": lost}
