@@ -255,7 +255,9 @@ class RecvInto(ReceiveStep):
     def wrong(self) -> Iterator[MisplacedAt]:
         """Three calls in a row cannot be left pending as one."""
         if self.blocks != "no":
-            yield MisplacedAt(("blocks",), "recv_into is several calls, so it cannot be left pending: use recv")
+            yield MisplacedAt(
+                ("blocks",), "recv_into is several calls, so it cannot be left pending: use recv"
+            )
 
     def perform(self, scope: Scope) -> Performance:
         """Make a buffer in the host, receive into it, look at it."""
