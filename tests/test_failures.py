@@ -19,6 +19,8 @@ import pytest
 
 from tests.needing import need_docker
 
+pytestmark = pytest.mark.slow  # plays on real hosts again and again
+
 RUNNER = [sys.executable, "-m", "runner"]
 ROOT = Path(__file__).resolve().parents[1]
 ECHO = ROOT / "scenarios" / "tcp_echo.yaml"

@@ -32,6 +32,8 @@ from tests.playing import play_file
 from tests.replaying import Replay, Unmet
 from tests.test_scenarios import FILES, is_slow
 
+pytestmark = pytest.mark.slow  # plays on real hosts again and again
+
 QUICK = [path for path in FILES if not is_slow(path)]
 
 

@@ -16,6 +16,8 @@ import pytest
 
 from tests.test_failures import ROOT, descendants, gone, run
 
+pytestmark = pytest.mark.slow  # plays on real hosts again and again
+
 QUIET = """\
 name: {name}
 hosts: [server, client]

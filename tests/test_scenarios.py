@@ -14,6 +14,8 @@ from runner.judge import Judgement
 from tests.needing import need_docker
 from tests.playing import play_file
 
+pytestmark = pytest.mark.slow  # plays on real hosts again and again
+
 FOLDER = Path(__file__).resolve().parents[1] / "scenarios"
 FILES = sorted(FOLDER.glob("*.yaml"))
 

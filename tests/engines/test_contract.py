@@ -24,6 +24,8 @@ from lab.topology import Host, Network, Topology
 from tests.engines import traces
 from tests.engines.remote import REUSE, WAIT_S, Remote
 
+pytestmark = pytest.mark.slow  # plays on real hosts again and again
+
 ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = "192.0.2.1"
 PAIR = Topology.simple("server", "client")

@@ -15,6 +15,8 @@ from runner import evidence
 from runner.history import FaultRecord
 from tests.playing import Played, play_text
 
+pytestmark = pytest.mark.slow  # plays on real hosts again and again
+
 HEAD = """
 name: faults
 hosts: [server, client]

@@ -25,6 +25,8 @@ from lab.topology import Host, Network, Topology
 from tests.engines.conftest import engine_or_skip
 from tests.engines.remote import Remote
 
+pytestmark = pytest.mark.slow  # plays on real hosts again and again
+
 ROOT = Path(__file__).resolve().parents[2]
 PAIR = Topology.simple("server", "client")
 

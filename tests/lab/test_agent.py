@@ -345,6 +345,7 @@ def test_many_calls_may_block_at_once_while_others_are_made(host: Host) -> None:
 # --- data -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_hundred_megabytes_go_through_a_call(host: Host) -> None:
     size = 100_000_000
     host.connection("near", "far")

@@ -15,7 +15,7 @@ from lab import capture
 from lab.capture import Frame
 from tests.agents import Host, in_a_namespace, namespace_agent
 
-pytestmark = in_a_namespace
+pytestmark = [in_a_namespace, pytest.mark.slow]
 
 EXPERIMENTAL = 0x88B5
 """The EtherType that IEEE 802 leaves for experiments."""

@@ -187,6 +187,7 @@ def test_an_exact_time_may_count_from_any_packet_that_fits() -> None:
 # --- speed ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_many_optional_lines_and_gaps_are_no_exponential_case() -> None:
     began = time.process_time()
     lines = "\n".join(['a -> b "x" ?', "..."] * 60 + ['a -> b "z"'])
@@ -194,6 +195,7 @@ def test_many_optional_lines_and_gaps_are_no_exponential_case() -> None:
     assert time.process_time() - began < 5
 
 
+@pytest.mark.slow
 def test_ten_thousand_packets_are_matched_in_time_that_grows_with_them() -> None:
     packets = datagrams("xy." * 3400)
     few = "...\n" + wanting("x") + "\n...\n" + 'a -> b "y" after<=2ms\n...'
