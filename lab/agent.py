@@ -634,6 +634,12 @@ LONGEST_LINE = 4095
 END_OF_FILE, LITERAL_NEXT = b"\x04", b"\x16"
 
 
+STARTING = threading.Lock()
+STARTED: set[int] = set()
+"""Process ids of programs and children: whoever started them collects how they ended. The lock guards the moment
+at which a process is there and its number not yet here."""
+
+
 class Program:
     """A program on a terminal of its own, which does not echo and leaves all bytes as they are."""
 
@@ -647,15 +653,18 @@ class Program:
         self._reaping = threading.Lock()
         try:
             quieten(slave)
-            self._process = subprocess.Popen(
-                argv,
-                stdin=slave,
-                stdout=slave,
-                cwd=folder,
-                env={**os.environ, **environment},
-                start_new_session=True,
-                preexec_fn=take_terminal,
-            )
+            with STARTING:
+                reap_orphans()
+                self._process = subprocess.Popen(
+                    argv,
+                    stdin=slave,
+                    stdout=slave,
+                    cwd=folder,
+                    env={**os.environ, **environment},
+                    start_new_session=True,
+                    preexec_fn=take_terminal,
+                )
+                STARTED.add(self._process.pid)
         except BaseException:
             os.close(self._terminal)
             raise
@@ -763,12 +772,14 @@ class Child:
 
         program = source.encode()
         self._unread = b""
-        self._process = subprocess.Popen(
-            [sys.executable or "python3", "-I", "-S", "-c", CHILD_READER % len(program)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
+        with STARTING:
+            self._process = subprocess.Popen(
+                [sys.executable or "python3", "-I", "-S", "-c", CHILD_READER % len(program)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                start_new_session=True,
+            )
+            STARTED.add(self._process.pid)
         self._write(program)
 
     def _write(self, data: bytes) -> None:
@@ -847,6 +858,33 @@ def kill_descendants() -> None:
         time.sleep(0.001 if attempt < 100 else 0.01)
 
 
+def reap_orphans() -> None:
+    """Collect what programs left behind and has ended: as zombies they would use up the host's processes."""
+    if not STARTED:
+        return
+    own = os.getpid()
+    for pid, parent, state in processes():
+        if parent == own and state == b"Z" and pid not in STARTED:
+            try:
+                os.waitpid(pid, os.WNOHANG)
+            except OSError:  # a call of the scenario's took it
+                pass
+
+
+def processes() -> list[tuple[int, int, bytes]]:
+    """Number, parent and state of every process here, from /proc/PID/stat."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open("/proc/%s/stat" % entry, "rb") as file:
+                    state, parent = file.read().rpartition(b")")[2].split()[:2]
+            except (OSError, ValueError):
+                continue
+            found.append((int(entry), int(parent), state))
+    return found
+
+
 def reap() -> bool:
     """Collect children that have ended; False when there are none at all any more."""
     try:
@@ -861,16 +899,10 @@ def descendants() -> list[int]:
     """Process ids of all living descendants, from /proc/PID/stat."""
     children: dict[int, list[int]] = {}
     dead = set()
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open("/proc/%s/stat" % entry, "rb") as file:
-                    state, parent = file.read().rpartition(b")")[2].split()[:2]
-            except (OSError, ValueError):
-                continue
-            children.setdefault(int(parent), []).append(int(entry))
-            if state in (b"Z", b"X"):
-                dead.add(int(entry))
+    for pid, parent, state in processes():
+        children.setdefault(parent, []).append(pid)
+        if state in (b"Z", b"X"):
+            dead.add(pid)
     found, look = [], [os.getpid()]
     while look:
         below = children.get(look.pop(), [])

@@ -51,6 +51,12 @@ MEMORY_BYTES = 1 << 30
 """The capture's ring counts (up to 256 MiB), and what a scenario's programs need."""
 PROCESSES = 4096
 """Threads count as well: every call that blocks has one."""
+CPU_PERIOD_US, CPU_QUOTA_US = 100_000, 200_000
+"""Of each period a host has so much time on processors: two of them."""
+LIMITS = {"core": 1}
+"""Limits of each process, see setrlimit(2). One byte of core, as with it alone no kernel writes one nor starts the
+machine's program for it (core(5)).
+"""
 
 PROGRAMS = "/programs"
 """Where a host sees the scenario's folder of programs."""

@@ -27,8 +27,8 @@ START_S, ANSWER_S, END_S = 20.0, 30.0, 20.0
 """How long the child may take to start, to answer and to end."""
 ROOT = Path(__file__).resolve().parents[2]
 """The folder that holds the package `lab`."""
-HIDDEN = ("/tmp", "/run", "/var")
-"""Folders that hosts have for themselves: `lab.engines.rootfs.PRIVATE`."""
+HIDDEN = ("/tmp", "/run", "/var", "/home", "/root")
+"""Folders of which hosts see nothing of the machine's: `PRIVATE` and `HOMES` of `lab.engines.rootfs`."""
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); from lab.engines import zygote;"
     "zygote.main(int(sys.argv[2]), sys.argv[3:])"
@@ -180,11 +180,17 @@ def _environment() -> dict[str, str]:
 
 
 def kept_folders() -> list[str]:
-    """Folders of code that hosts must see although they lie where each host has a folder of its own."""
+    """Folders of code and programs that hosts must see although they lie where the machine's are out of sight."""
     wanted = {
         str(folder)
-        for one in (ROOT, sys.prefix, sys.base_prefix)
-        for folder in (Path(one), Path(one).resolve())
+        for one in (ROOT, Path(sys.prefix), Path(sys.base_prefix), *_program_folders())
+        for folder in (one, one.resolve())
     }
     hidden = sorted(one for one in wanted if any(Path(top) in Path(one).parents for top in HIDDEN))
     return [one for one in hidden if not any(Path(other) in Path(one).parents for other in hidden)]
+
+
+def _program_folders() -> list[Path]:
+    """Where programs are looked for. Shims (of pyenv, asdf and others) are nothing without what lies beside them."""
+    found = [Path(one) for one in os.get_exec_path() if one.startswith("/") and os.access(one, os.X_OK)]
+    return [one.parent if one.name == "shims" else one for one in found]

@@ -127,9 +127,9 @@ class DockerLab:
 
 
 @cache
-def sources() -> tuple[str, str]:
-    """The source of the guest program and of the agent."""
-    return _source("lab.engines.guest"), _source("lab.agent")
+def sources() -> tuple[str, str, str]:
+    """The source of the guest program, of what confines a host, and of the agent."""
+    return _source("lab.engines.guest"), _source("lab.confinement"), _source("lab.agent")
 
 
 def _source(module: str) -> str:

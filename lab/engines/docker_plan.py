@@ -15,7 +15,10 @@ from typing import Any
 from lab.addressing import Plan, Route, plan
 from lab.container import (
     CAPABILITIES,
+    CPU_PERIOD_US,
+    CPU_QUOTA_US,
     IMAGE,
+    LIMITS,
     MEMORY_BYTES,
     MORE_CAPABILITIES,
     MTU_OPTION,
@@ -181,6 +184,7 @@ def container_config(made: Layout, host: Host, sysctls: Mapping[str, str]) -> di
 
 def _host_config(made: Layout, host: Host, sysctls: Mapping[str, str]) -> dict[str, Any]:
     ends = made.plan.interfaces[host.name]
+    limits = {**LIMITS, **host.limits}
     return {
         "AutoRemove": True,
         "Init": True,
@@ -189,12 +193,15 @@ def _host_config(made: Layout, host: Host, sysctls: Mapping[str, str]) -> dict[s
         "CapAdd": list(capabilities(host)),
         "SecurityOpt": ["no-new-privileges"],
         "Memory": MEMORY_BYTES,
+        "MemorySwap": MEMORY_BYTES,
+        "CpuPeriod": CPU_PERIOD_US,
+        "CpuQuota": CPU_QUOTA_US,
         "PidsLimit": PROCESSES,
         "Sysctls": dict(sysctls),
         "Dns": [RESOLVER],
         "DnsOptions": list(RESOLVER_OPTIONS),
         "ExtraHosts": extra_hosts(made.plan.interfaces),
-        "Ulimits": [{"Name": name, "Soft": value, "Hard": value} for name, value in host.limits.items()],
+        "Ulimits": [{"Name": name, "Soft": value, "Hard": value} for name, value in limits.items()],
         "Mounts": [_programs(made.topology)],
         "LogConfig": {"Type": "none"},  # else Docker writes the whole protocol to a file
     }

@@ -18,7 +18,8 @@ import struct
 import time
 from typing import Any, NoReturn
 
-from lab import agent, syscalls
+from lab import agent, confinement, syscalls
+from lab.container import LIMITS, PROCESSES
 from lab.engines import rootfs
 from lab.engines.wiring import Refused, Spare, Wiring, make_spare
 from lab.engines.zygote import KEPT_CAPABILITIES
@@ -143,12 +144,14 @@ class FirstProcess:
             syscalls.unshare(syscalls.CLONE_NEWNS | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWIPC)
             syscalls.set_host_name(name)
             files = {path: base64.b64decode(text) for path, text in host["files"].items()}
+            _limit_processes()
             rootfs.enter_host(self._kept, files)
             ring = self._wiring.wires[name].ring
             os.dup2(agents, 3)
             _close_all_but(3, ring.fileno() if ring else 3)
             self._set_limits(host["limits"])
             syscalls.keep_capabilities(KEPT_CAPABILITIES)
+            confinement.confine()
         except (OSError, ValueError) as error:
             os.write(2, f"host {host['name']} could not be set up: {error}\n".encode())
             os._exit(1)
@@ -157,7 +160,7 @@ class FirstProcess:
 
     def _set_limits(self, limits: dict[str, int]) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, self._descriptors)
-        for name, value in limits.items():
+        for name, value in {**LIMITS, **limits}.items():
             resource.setrlimit(getattr(resource, "RLIMIT_" + name.upper()), (value, value))
 
     # hosts that are up; each method is a request
@@ -231,6 +234,22 @@ def _groups_that_may_ping() -> str:
     with open("/proc/self/gid_map", "rb") as file:
         whole = file.read().split() == [b"0", b"0", b"4294967295"]
     return ALL_GROUPS if whole else OWN_GROUP
+
+
+def _limit_processes() -> None:
+    """How many processes and threads a host may have; its own number since Linux 6.14 (pid_namespaces(7)).
+
+    Before that there is one for the whole machine, which is not ours to change: there a user has the usual limit
+    of processes (RLIMIT_NPROC of setrlimit(2)), and root has none.
+    """
+    release = tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
+    if release >= (6, 14):
+        with open("/proc/sys/kernel/pid_max", "w", encoding="ascii") as file:
+            file.write(str(PROCESSES))
+    else:
+        hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+        most = PROCESSES if hard == resource.RLIM_INFINITY else min(PROCESSES, hard)
+        resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
 
 
 def _is_stopped(pid: int) -> bool:

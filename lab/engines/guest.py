@@ -26,18 +26,20 @@ def exactly(length):
         parts.append(part)
         length -= len(part)
     return b"".join(parts)
-guest, settings, agent = (exactly(int(exactly(8))) for _ in range(3))
+guest, settings, confinement, agent = (exactly(int(exactly(8))) for _ in range(4))
 names = {"__name__": "guest"}
 exec(compile(guest, "guest.py", "exec"), names)
 names["settle"](json.loads(settings))
+exec(compile(confinement, "confinement.py", "exec"), names)
+names["confine"]()
 exec(compile(agent, "agent.py", "exec"), {"__name__": "__main__"})
 """
-"""The program given to `python3 -c`: reads three texts from descriptor 0 and no more, as requests follow."""
+"""The program given to `python3 -c`: reads four texts from descriptor 0 and no more, as requests follow."""
 
 
-def bootstrap(settings: dict[str, Any], guest: str, agent: str) -> bytes:
-    """What READER reads: this module, its settings and the agent, each after its length in 8 digits."""
-    texts = [text.encode() for text in (guest, json.dumps(settings), agent)]
+def bootstrap(settings: dict[str, Any], guest: str, confinement: str, agent: str) -> bytes:
+    """What READER reads: this module, its settings, `lab.confinement` and the agent, each after its length."""
+    texts = [text.encode() for text in (guest, json.dumps(settings), confinement, agent)]
     return b"".join(b"%08d" % len(text) + text for text in texts)
 
 

@@ -18,8 +18,25 @@ OLD_ROOT = "/.machine"
 LAB_FILES = "/.lab"
 PRIVATE = ("/tmp", "/run", "/var")
 """Folders that each host has for itself, empty at first."""
+HOMES = ("/home", "/root")
+"""Folders that are empty for all hosts: what is there is none of theirs."""
+SECRETS = (
+    "/etc/gshadow",
+    "/etc/gshadow-",
+    "/etc/shadow",
+    "/etc/shadow-",
+    "/etc/ssh",
+    "/etc/ssl/private",
+    "/etc/sudoers",
+    "/etc/sudoers.d",
+)
+"""Files and folders of which the machine's root alone knows the contents: empty, also for a lab that root made."""
+_HIDDEN_OF_PROC = ("/proc/kcore", "/proc/keys", "/proc/timer_list")
+"""What proc(5) tells of the whole machine and asks no capability for in every kernel."""
+PRIVATE_BYTES, PRIVATE_FILES = 256 << 20, 65536
+"""How much each private folder holds; all of it is memory."""
 _PRIVATE_FOLDERS = ("/var/lib", "/var/cache", "/var/log", "/var/spool", "/run/lock")
-_OWN_TOP = frozenset(("tmp", "run", "var", "dev", "proc", "sys", "programs", "lost+found"))
+_OWN_TOP = frozenset(("tmp", "run", "var", "home", "root", "dev", "proc", "sys", "programs", "lost+found"))
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _DEVICE_LINKS = {
     "fd": "/proc/self/fd",
@@ -43,7 +60,7 @@ def build(kept: Sequence[str]) -> None:
     os.mkdir(OLD_ROOT[1:])
     syscalls.pivot_root(".", OLD_ROOT[1:])
     os.chdir("/")
-    for name in (*PRIVATE, "/proc", "/sys", "/programs", LAB_FILES):
+    for name in (*PRIVATE, *HOMES, "/proc", "/sys", "/programs", LAB_FILES):
         os.mkdir(name)
     for entry in os.scandir(OLD_ROOT):
         if entry.name not in _OWN_TOP:
@@ -74,9 +91,20 @@ def finish(programs: str | None, files: Mapping[str, str]) -> None:
             path
         ):  # where a machine has no such file, or a dangling link, the C library does without
             syscalls.bind(own, path)
+    _cover_secrets()
     syscalls.unmount(OLD_ROOT)
     syscalls.set_read_only("/")
     syscalls.set_read_only("/proc", read_only=False)
+
+
+def _cover_secrets() -> None:
+    """Lay an empty file or folder over each of `SECRETS` that this machine has."""
+    file, folder = f"{LAB_FILES}/none", f"{LAB_FILES}/empty"
+    os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o444))
+    os.mkdir(folder)
+    for path in SECRETS:
+        if os.path.lexists(path) and not os.path.islink(path):
+            syscalls.bind(folder if os.path.isdir(path) else file, path)
 
 
 def _show(entry: os.DirEntry[str]) -> None:
@@ -112,14 +140,18 @@ def _mount_sys() -> None:
 
 def enter_host(kept: Sequence[str], files: Mapping[str, bytes]) -> None:
     """What one host has for itself. To be called as first process of its PID and mount namespaces."""
-    opened = {folder: os.open(folder, os.O_PATH) for folder in kept}
+    opened = {folder: os.open(folder, os.O_PATH) for folder in kept if folder.startswith(PRIVATE)}
     # Read-only also keeps hosts from the machine's kernel: /proc/sys/kernel and /proc/sysrq-trigger ask for
     # no capability, only for being root.
     syscalls.mount("proc", "/proc", "proc", _QUIET_MOUNT | MS_RDONLY)
+    for path in _HIDDEN_OF_PROC:
+        if os.path.exists(path):
+            syscalls.bind("/dev/null", path)
     _mount_sys()
+    size = f"size={PRIVATE_BYTES},nr_inodes={PRIVATE_FILES}"
     for folder in (*PRIVATE, "/dev/shm"):
         mode = "755" if folder in ("/run", "/var") else "1777"
-        syscalls.mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mode}")
+        syscalls.mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mode},{size}")
     syscalls.mount(
         "devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620"
     )

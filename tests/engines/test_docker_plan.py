@@ -113,7 +113,10 @@ def test_what_a_host_asks_for() -> None:
     assert told["HostConfig"]["Sysctls"]["net.ipv4.ip_forward"] == "1"
     assert told["HostConfig"]["Sysctls"]["net.x"] == "2"
     assert told["HostConfig"]["CapAdd"] == [*CAPABILITIES, "SYS_NICE"]
-    assert told["HostConfig"]["Ulimits"] == [{"Name": "nofile", "Soft": 5, "Hard": 5}]
+    assert told["HostConfig"]["Ulimits"] == [
+        {"Name": "core", "Soft": 1, "Hard": 1},
+        {"Name": "nofile", "Soft": 5, "Hard": 5},
+    ]
     (mount,) = told["HostConfig"]["Mounts"]
     assert mount == {"Type": "bind", "Source": "/usr/share", "Target": "/programs", "ReadOnly": True}
     assert config(Topology.simple("a"), "a")["Image"] == IMAGE

@@ -344,9 +344,21 @@ def test_kept_folders_are_those_below_what_hosts_have_for_themselves(monkeypatch
     monkeypatch.setattr(child, "ROOT", Path("/tmp/project"))
     monkeypatch.setattr(sys, "prefix", "/tmp/project/.venv")
     monkeypatch.setattr(sys, "base_prefix", "/usr")
+    monkeypatch.setenv("PATH", "/usr/bin")
     assert kept_folders() == ["/tmp/project"]
     monkeypatch.setattr(sys, "base_prefix", "/var/python")
     assert kept_folders() == ["/tmp/project", "/var/python"]
+
+
+def test_programs_that_lie_in_a_home_are_kept_and_nothing_beside_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(child, "HIDDEN", (str(tmp_path),))
+    for folder in ("me/.local/bin", "me/.tool/shims"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.setenv("PATH", f"{tmp_path}/me/.local/bin:{tmp_path}/me/.tool/shims:{tmp_path}/none:/usr/bin")
+    inside = [one for one in kept_folders() if str(tmp_path) in one]
+    assert inside == [f"{tmp_path}/me/.local/bin", f"{tmp_path}/me/.tool"]
 
 
 # Why a machine cannot

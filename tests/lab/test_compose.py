@@ -48,7 +48,10 @@ def test_hosts_are_given_what_the_engine_gives(name: str) -> None:
     assert host["cap_drop"] == ["ALL"]
     assert host["sysctls"] == container.SYSCTLS
     assert host["mem_limit"] == f"{container.MEMORY_BYTES >> 30}g"
+    assert host["memswap_limit"] == host["mem_limit"]
     assert host["pids_limit"] == container.PROCESSES
+    assert (host["cpu_period"], host["cpu_quota"]) == (container.CPU_PERIOD_US, container.CPU_QUOTA_US)
+    assert host["ulimits"] == container.LIMITS
     assert host["dns"] == [container.RESOLVER]
     assert host["dns_opt"] == list(container.RESOLVER_OPTIONS)
     assert host["volumes"] == [f"./scenarios/programs:{container.PROGRAMS}:ro"]
