@@ -162,7 +162,10 @@ def validate(paths: tuple[Path, ...]) -> int:
 @click.argument("path", metavar="[PATH|RUN]", required=False, type=click.Path(path_type=Path))
 @_RUNS
 @click.option("--all", "everything", is_flag=True, help="The whole ladder, however long.")
-def show(path: Path | None, runs: Path, everything: bool) -> int:
+@click.option("--c", "in_c", is_flag=True, help="Calls of a run as C writes them.")
+@click.option("--states", is_flag=True, help="The TCP states of a run's sockets, where they begin.")
+@click.option("--hex", "payloads", is_flag=True, help="The payload of each packet of a run as bytes.")
+def show(path: Path | None, runs: Path, everything: bool, in_c: bool, states: bool, payloads: bool) -> int:
     """Show a scenario's plan, or a run's timeline.
 
     Without an argument: the latest run.
@@ -174,8 +177,10 @@ def show(path: Path | None, runs: Path, everything: bool) -> int:
     path = path or _latest(runs)
     if (path / rundir.INFO).exists() or path.is_dir():
         from runner.report.finished import show_run
+        from runner.report.rows import Details
 
-        show_run(path, page, limit=None if everything else 400)
+        details = Details(in_c, states, payloads, None if everything else Details.payload_limit)
+        show_run(path, page, None if everything else 400, details)
         return PASSED
     from runner import running
     from runner.report.plan import show_plan

@@ -12,6 +12,7 @@ from runner.history import CallRecord, StepRecord
 from runner.judge import Judgement
 from runner.report.live import Live
 from runner.report.paper import Paper
+from runner.report.rows import PLAIN, Details
 from runner.report.terminal import findings, mark_of, picture, where
 from runner.report.text import lines, printable
 from runner.verdict import Verdict
@@ -19,7 +20,7 @@ from runner.verdict import Verdict
 _WORDS: dict[Verdict, str] = {"pass": "PASSED", "fail": "FAILED", "unknown": "UNKNOWN"}
 
 
-def show_run(folder: Path, paper: Paper, limit: int | None) -> None:
+def show_run(folder: Path, paper: Paper, limit: int | None, details: Details = PLAIN) -> None:
     """Steps, ladder, findings and place of a finished run; raises UsageError where it is none."""
     seen = evidence.load(folder)
     _head(seen, paper)
@@ -30,7 +31,7 @@ def show_run(folder: Path, paper: Paper, limit: int | None) -> None:
         if isinstance(record, StepRecord):
             live.step(record, () if record.status == "pending" else calls.get(record.number, ()))
     paper.line()
-    paper.lines(picture(seen, paper, limit))
+    paper.lines(picture(seen, paper, limit, details))
     paper.line()
     _judged(judged(folder, seen), seen, paper)
     where(folder, paper)

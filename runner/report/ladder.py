@@ -7,17 +7,17 @@ to the right of their line. Where columns do not fit, packets become a list.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from runner.headers import ACK, RST, TCP
-from runner.history import CallRecord, FaultRecord, HostRecord
 from runner.notation import words
 from runner.packets import Transmission
-from runner.report import wording
+from runner.report import hexdump
 from runner.report.canvas import Row
 from runner.report.paper import Paper, Style
-from runner.report.text import counted, printable, shortened, width
-from runner.report.timeline import Began, Changed, Folded, Moment, Read, Returned, Sent, Timeline, ends_of
+from runner.report.rows import PLAIN, Details, Line, Said, rows_of
+from runner.report.text import printable, shortened, width
+from runner.report.timeline import Timeline, ends_of
 
 TIME_WIDE = 10
 GAP = 1
@@ -32,44 +32,6 @@ SHAFT = 6
 
 
 @dataclass(frozen=True)
-class _Said:
-    """What a host did: the call, and what it came to where that is to be shown here."""
-
-    call: str
-    outcome: str
-    style: Style
-
-    @property
-    def whole(self) -> str:
-        return f"{self.call} {self.outcome}" if self.outcome else self.call
-
-    def fitted(self, room: int) -> str:
-        """The text in so many cells; arguments are given up before what the call came to."""
-        name, bracket, arguments = self.call.partition("(")
-        short = name.rpartition(".")[2]
-        calls = [self.call, f"{short}{bracket}{arguments}"]
-        if self.outcome:
-            calls += [f"{name}()", short]
-        for call in calls:
-            said = f"{call} {self.outcome}".rstrip()
-            if width(said) <= room:
-                return said
-        return shortened(f"{calls[-1]} {self.outcome}", room)
-
-
-@dataclass
-class _Line:
-    """One row to be drawn: a time, what hosts did, and at most one packet."""
-
-    at_ns: int
-    calls: dict[str, _Said] = field(default_factory=dict)
-    packet: Transmission | None = None
-    last: CallRecord | None = None
-    notice: str = ""
-    waiting: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
 class _Plan:
     """Where things stand: the column of each host's line, and the room for calls at both ends."""
 
@@ -79,105 +41,27 @@ class _Plan:
     right: int
 
 
-def draw(timeline: Timeline, paper: Paper) -> Iterator[str]:
-    """The lines of the picture, none wider than the paper."""
+def draw(timeline: Timeline, paper: Paper, details: Details = PLAIN) -> Iterator[str]:
+    """The lines of the picture, none wider than the paper; `details` say what it shows besides."""
     if not timeline.moments:
         yield paper.styled("  nothing happened: no calls and no packets", "quiet")
         return
-    rows = _rows(timeline, paper)
+    rows = rows_of(timeline, paper, details)
     plan = _plan(timeline.columns, rows, paper.width)
     if plan is None:
-        yield from _listed(timeline, rows, paper)
+        yield from _listed(rows, details, paper)
         return
     yield _head(plan, paper)
     for row in rows:
-        yield _drawn(row, plan, timeline, paper)
-
-
-# --- what stands on which line --------------------------------------------------------------------
-
-
-def _rows(timeline: Timeline, paper: Paper) -> list[_Line]:
-    """Moments as lines: a packet stands beside the call that sent it, everything else has its own."""
-    rows: list[_Line] = []
-    waiting: dict[str, int] = {}
-    ends = {timeline.columns[0], timeline.columns[-1]} if timeline.columns else set()
-    for moment in timeline.moments:
-        _count_return(moment, waiting)
-        if isinstance(moment, Sent) and rows and _sends(rows[-1], moment, ends):
-            rows[-1].packet = moment.transmission
-        else:
-            rows.append(_line(moment, timeline, paper))
-        _count_begin(moment, waiting)
-        rows[-1].waiting = frozenset(host for host, count in waiting.items() if count)
-    return rows
-
-
-def _count_begin(moment: Moment, waiting: dict[str, int]) -> None:
-    if isinstance(moment, Began) and (moment.returns or moment.call.ended_ns is None):
-        waiting[moment.call.host] = waiting.get(moment.call.host, 0) + 1
-
-
-def _count_return(moment: Moment, waiting: dict[str, int]) -> None:
-    if isinstance(moment, Returned):
-        waiting[moment.call.host] = waiting.get(moment.call.host, 1) - 1
-
-
-def _sends(row: _Line, moment: Sent, ends: set[str]) -> bool:
-    """Whether the call on this line is under way at one of the two ends and this packet is its host's."""
-    call, host = row.last, moment.transmission.sent.host
-    if call is None or row.packet is not None or call.host != host or host not in ends:
-        return False
-    return call.began_ns <= moment.at_ns <= (call.ended_ns or moment.at_ns)
-
-
-def _line(moment: Moment, timeline: Timeline, paper: Paper) -> _Line:
-    match moment:
-        case Began(at_ns, call, returns):
-            said = _Said(
-                wording.call(call, timeline.owner),
-                "" if returns else _outcome(call, timeline),
-                "waits" if returns and call.asleep_ns is not None else "plain" if returns else _style(call),
-            )
-            return _Line(at_ns, {call.host: said}, last=call)
-        case Returned(at_ns, call):
-            name = f"{paper.marks.end} {printable(call.name)}"
-            outcome = _outcome(call, timeline) or "returns"
-            return _Line(at_ns, {call.host: _Said(name, outcome, _style(call))})
-        case Sent(at_ns, transmission):
-            return _Line(at_ns, packet=transmission)
-        case Read(at_ns, record):
-            said = _Said(f"{printable(record.of)} is", printable(record.state), "quiet")
-            return _Line(at_ns, {record.host: said})
-        case Changed(at_ns, record):
-            return _Line(at_ns, notice=printable(_change(record)))
-        case Folded(at_ns, count):
-            return _Line(at_ns, notice=_folded(count))
-
-
-def _change(record: FaultRecord | HostRecord) -> str:
-    """A fault's beginning or end, or what was done to a host: `host server killed`, `host client link eth0 down`."""
-    if isinstance(record, HostRecord):
-        what = record.what.replace("link", f"link {record.interface}", 1) if record.interface else record.what
-        return f"host {record.host} {what}"
-    return f"{record.text if record.what == 'begins' else record.fault} {record.what}"
-
-
-def _outcome(call: CallRecord, timeline: Timeline) -> str:
-    outcome = wording.outcome(call, timeline.owner)
-    if call.failure is not None or call.ended_ns is None:
-        return outcome
-    return f"= {outcome}" if outcome else ""
-
-
-def _style(call: CallRecord) -> Style:
-    return "bad" if call.failure is not None else "plain"
+        yield _drawn(row, plan, paper)
+        if details.payloads and row.packet is not None:
+            yield from _dumped(row, plan, details, paper)
 
 
 # --- where it stands ------------------------------------------------------------------------------
 
 
-def _plan(hosts: Sequence[str], rows: Sequence[_Line], wide: int) -> _Plan | None:
+def _plan(hosts: Sequence[str], rows: Sequence[Line], wide: int) -> _Plan | None:
     """Columns that fit the width, sides as wide as their calls need; None where the hosts are too many."""
     if not hosts:
         return None
@@ -196,13 +80,13 @@ def _plan(hosts: Sequence[str], rows: Sequence[_Line], wide: int) -> _Plan | Non
     return _Plan(columns, wide, left, right)
 
 
-def _span_wished(rows: Sequence[_Line]) -> int:
+def _span_wished(rows: Sequence[Line]) -> int:
     """The cells between two lines that the packets' labels want."""
     labels = [width(_label(row.packet)) + SHAFT for row in rows if row.packet is not None]
     return min(max([*labels, SPAN_MINIMUM]), SPAN_ENOUGH)
 
 
-def _needed(rows: Sequence[_Line], hosts: Sequence[str]) -> int:
+def _needed(rows: Sequence[Line], hosts: Sequence[str]) -> int:
     """The cells that the calls of a host at one end need, its name included."""
     names = [width(printable(host)) for host in hosts]
     texts = [width(said.whole) for row in rows for host, said in row.calls.items() if host in hosts]
@@ -238,12 +122,9 @@ def _span(plan: _Plan) -> int:
     return columns[1] - columns[0] if len(columns) > 1 else plan.width
 
 
-def _drawn(line: _Line, plan: _Plan, timeline: Timeline, paper: Paper) -> str:
-    row = Row(plan.width)
-    row.put_before(TIME_WIDE - 2, _time(line.at_ns - timeline.began_ns), "quiet")
-    for host, column in plan.columns.items():
-        waits = host in line.waiting
-        row.put(column, paper.marks.waiting if waits else paper.marks.line, "waits" if waits else "quiet")
+def _drawn(line: Line, plan: _Plan, paper: Paper) -> str:
+    row = _empty(line, plan, paper)
+    row.put_before(TIME_WIDE - 2, _time(line.since_ns), "quiet")
     if line.notice:
         _notice(row, line.notice, plan)
     if line.packet is not None:
@@ -253,14 +134,32 @@ def _drawn(line: _Line, plan: _Plan, timeline: Timeline, paper: Paper) -> str:
     return row.render(paper)
 
 
+def _empty(line: Line, plan: _Plan, paper: Paper) -> Row:
+    """A row with the hosts' lines alone."""
+    row = Row(plan.width)
+    for host, column in plan.columns.items():
+        waits = host in line.waiting
+        row.put(column, paper.marks.waiting if waits else paper.marks.line, "waits" if waits else "quiet")
+    return row
+
+
+def _dumped(line: Line, plan: _Plan, details: Details, paper: Paper) -> Iterator[str]:
+    """The payload of a line's packet under its arrow, from the leftmost line that the arrow touches on."""
+    packet = line.packet
+    assert packet is not None
+    source, targets = ends_of(packet)
+    touched = [plan.columns[one] for one in (source, *targets) if one in plan.columns]
+    begin = min(touched or plan.columns.values()) + 1 + GAP
+    for text in hexdump.lines(packet.sent.payload, plan.width - begin, details.payload_limit):
+        row = _empty(line, plan, paper)
+        row.put(begin, f"{text} ", "quiet")
+        yield row.render(paper)
+
+
 def _notice(row: Row, text: str, plan: _Plan) -> None:
     """What concerns no host alone, across the picture."""
     said = shortened(f" {text} ", plan.width - TIME_WIDE - 2)
     row.put(TIME_WIDE + max(0, (plan.width - TIME_WIDE - width(said)) // 2), said, "quiet")
-
-
-def _folded(count: int) -> str:
-    return f"... {counted(count, 'more call or packet', 'more calls and packets')} ..."
 
 
 def _time(ns: int) -> str:
@@ -268,7 +167,7 @@ def _time(ns: int) -> str:
     return f"{ns / 1e6:.2f}"
 
 
-def _call(row: Row, host: str, said: _Said, plan: _Plan) -> None:
+def _call(row: Row, host: str, said: Said, plan: _Plan) -> None:
     hosts = list(plan.columns)
     column = plan.columns[host]
     if host == hosts[0] and len(hosts) > 1:
@@ -349,11 +248,11 @@ def _packet_style(packet: Transmission) -> Style:
 # --- without columns ------------------------------------------------------------------------------
 
 
-def _listed(timeline: Timeline, rows: Sequence[_Line], paper: Paper) -> Iterator[str]:
+def _listed(rows: Sequence[Line], details: Details, paper: Paper) -> Iterator[str]:
     """One line for each moment, where there are too many hosts for columns."""
     yield paper.styled("ms".rjust(TIME_WIDE - 2), "quiet")
     for row in rows:
-        since = _time(row.at_ns - timeline.began_ns)
+        since = _time(row.since_ns)
         time = paper.styled(since.rjust(TIME_WIDE - 2) + "  ", "quiet")
         room = paper.width - TIME_WIDE
         for host, said in row.calls.items():
@@ -361,6 +260,9 @@ def _listed(timeline: Timeline, rows: Sequence[_Line], paper: Paper) -> Iterator
         if row.packet is not None:
             said_of = shortened(_sentence(row.packet, paper), room)
             yield time + paper.styled(said_of, _packet_style(row.packet))
+            if details.payloads:
+                for text in hexdump.lines(row.packet.sent.payload, room - 2, details.payload_limit):
+                    yield " " * (TIME_WIDE + 2) + paper.styled(text, "quiet")
         if row.notice:
             yield time + shortened(row.notice, room)
 

@@ -15,7 +15,7 @@ from typing import Literal, TextIO
 
 from runner.report.text import ELLIPSIS
 
-Style = Literal["plain", "title", "good", "bad", "waits", "quiet", "host", "data"]
+Style = Literal["plain", "title", "good", "bad", "waits", "quiet", "host", "data", "state"]
 
 _CODES: dict[Style, str] = {
     "plain": "",
@@ -26,6 +26,7 @@ _CODES: dict[Style, str] = {
     "quiet": "2",
     "host": "36",
     "data": "1",
+    "state": "35",
 }
 """SGR parameters (ECMA-48 section 8.3.117). No meaning rests on colour alone: each has a mark too."""
 
@@ -49,10 +50,11 @@ class Marks:
     cross: str
     lost: str
     end: str
+    state: str
 
 
-UNICODE = Marks("✓", "✗", "…", "?", "│", "┊", "─", "▶", "◀", "┼", "x", "└")
-ASCII = Marks("ok", "FAILED", "...", "?", "|", ":", "-", ">", "<", "+", "x", "`")
+UNICODE = Marks("✓", "✗", "…", "?", "│", "┊", "─", "▶", "◀", "┼", "x", "└", "●")
+ASCII = Marks("ok", "FAILED", "...", "?", "|", ":", "-", ">", "<", "+", "x", "`", "*")
 
 
 @dataclass(frozen=True)

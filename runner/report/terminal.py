@@ -17,6 +17,7 @@ from runner.performing import Watcher
 from runner.report import ladder, summary, text, timeline
 from runner.report.live import Live
 from runner.report.paper import Paper, Style
+from runner.report.rows import PLAIN, Details
 from runner.report.text import counted, printable
 from runner.running import Ended, Played, Result
 from runner.scenario import Scenario
@@ -130,10 +131,10 @@ def title(scenario: Scenario) -> str:
     return printable(f"{scenario.name} ({values})" if values else scenario.name)
 
 
-def picture(seen: Evidence, paper: Paper, limit: int | None = MOMENTS) -> list[str]:
+def picture(seen: Evidence, paper: Paper, limit: int | None = MOMENTS, details: Details = PLAIN) -> list[str]:
     """The ladder of a run, and what it leaves out."""
-    drawn = timeline.of(seen, limit=limit)
-    found = list(ladder.draw(drawn, paper))
+    drawn = timeline.of(seen, limit=limit, states=details.states)
+    found = list(ladder.draw(drawn, paper, details))
     if drawn.hidden:
         noun = counted(drawn.hidden, "packet")
         found.append(

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from runner.errors import Blind
 from runner.evidence import Evidence
 from runner.headers import ICMPV6
 from runner.history import CallRecord, FaultRecord, HostRecord, StateRecord
 from runner.packets import Header, Transmission
+from runner.tcp_states import states_of
 
 WORTH_A_RETURN_NS = 1_000_000
 """A call that took longer gets a line of its own for its return."""
@@ -55,6 +58,17 @@ class Read:
 
 
 @dataclass(frozen=True)
+class Entered:
+    """A socket entered a TCP state; `packet` is the number of the captured packet that did it, where one did."""
+
+    at_ns: int
+    host: str
+    socket: str
+    state: str
+    packet: int | None
+
+
+@dataclass(frozen=True)
 class Changed:
     """A fault began or was healed, or something was done to a host."""
 
@@ -70,7 +84,7 @@ class Folded:
     count: int
 
 
-Moment = Began | Returned | Sent | Read | Changed | Folded
+Moment = Began | Returned | Sent | Read | Entered | Changed | Folded
 
 
 @dataclass(frozen=True)
@@ -91,9 +105,16 @@ class Timeline:
 
 
 def of(
-    evidence: Evidence, transmissions: Sequence[Transmission] | None = None, limit: int | None = None
+    evidence: Evidence,
+    transmissions: Sequence[Transmission] | None = None,
+    limit: int | None = None,
+    *,
+    states: bool = False,
 ) -> Timeline:
-    """The timeline of a run, or of some of its transmissions; at most about `limit` moments (None: all)."""
+    """The timeline of a run, or of some of its transmissions; at most about `limit` moments (None: all).
+
+    With `states` the TCP states of its sockets stand on it too, those that can be told.
+    """
     chosen = evidence.transmissions if transmissions is None else transmissions
     shown = [one for one in chosen if not _is_housekeeping(one.sent.header)]
     if transmissions is not None:
@@ -105,6 +126,7 @@ def of(
     faults = (one for one in evidence.history if isinstance(one, FaultRecord) and not one.length)
     moments += [Changed(one.at_ns, one) for one in faults]
     moments += [Changed(one.at_ns, one) for one in evidence.history if isinstance(one, HostRecord)]
+    moments += _states(evidence) if states else ()
     moments.sort(key=_order)
     columns = evidence.hosts if evidence.interfaces else tuple(_addresses(shown))
     began_ns = moments[0].at_ns if moments else evidence.info.started_ns
@@ -124,8 +146,17 @@ def _is_housekeeping(header: Header) -> bool:
 
 def _order(moment: Moment) -> tuple[int, int]:
     """By time; at the same time a call begins before what it sends, and returns after it."""
-    rank = 0 if isinstance(moment, Began) else 2 if isinstance(moment, Returned) else 1
+    rank = 0 if isinstance(moment, Began) else 2 if isinstance(moment, Returned | Entered) else 1
     return moment.at_ns, rank
+
+
+def _states(evidence: Evidence) -> Iterator[Entered]:
+    """The states of all TCP sockets; those of a socket that the evidence does not tell are left out."""
+    for name in evidence.sockets:
+        facts = evidence.socket(name)
+        with suppress(Blind):
+            for change in states_of(evidence, name):
+                yield Entered(change.time_ns, facts.host, name, change.state, change.packet)
 
 
 def _call_moments(calls: Sequence[CallRecord], shown: Sequence[Transmission]) -> Iterator[Moment]:

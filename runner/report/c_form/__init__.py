@@ -11,12 +11,12 @@ import struct
 from collections.abc import Iterable, Mapping
 
 from runner.history import CallRecord
-from runner.report.c_form.form import NO_CALL, CForm, Form, made_by
+from runner.report.c_form.form import NO_CALL, CForm, Form, made_by, shorter
 from runner.report.c_form.library import LIBRARY, OF_KIND
 from runner.report.c_form.sockets import SOCKETS
 from runner.report.text import printable
 
-__all__ = ["FORMS", "CForm", "kinds_of", "of"]
+__all__ = ["FORMS", "CForm", "kinds_of", "of", "shorter"]
 
 FORMS: Mapping[str, Form] = {**SOCKETS, **LIBRARY}
 """Name of a call -> how C writes it; what is not here is shown as Python wrote it."""

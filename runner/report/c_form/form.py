@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from runner.history import CallRecord
 from runner.report.c_form import values as c
+from runner.report.text import ELLIPSIS
 
 NO_CALL = "no call"
 """What a call came to that Python answers itself, without the system."""
@@ -73,3 +74,32 @@ def of_python(record: CallRecord) -> CForm:
         f"{on(record)}.{record.name}" if record.object else record.name, *map(c.value, arguments_of(record))
     )
     return CForm(written, f"{NO_CALL}: kept by Python")
+
+
+def shorter(text: str) -> Iterator[str]:
+    """A call with all its arguments, then with fewer and fewer of the last ones: `recv(c, "hello", …)`."""
+    yield text
+    name, bracket, rest = text.partition("(")
+    if not bracket or not rest.endswith(")"):
+        return
+    parts = _parts(rest.removesuffix(")"))
+    for kept in range(len(parts) - 1, 0, -1):
+        yield f"{name}({', '.join([*parts[:kept], ELLIPSIS])})"
+
+
+def _parts(text: str) -> list[str]:
+    """Arguments apart: commas inside of strings, braces and brackets divide nothing."""
+    parts, begin, depth, quoted, escaped = [], 0, 0, False, False
+    for place, one in enumerate(text):
+        if quoted:
+            quoted, escaped = escaped or one != '"', one == "\\" and not escaped
+        elif one == '"':
+            quoted = True
+        elif one in "{([":
+            depth += 1
+        elif one in "})]":
+            depth -= 1
+        elif one == "," and not depth:
+            parts.append(text[begin:place].strip())
+            begin = place + 1
+    return [*parts, text[begin:].strip()]

@@ -11,14 +11,21 @@ import pytest
 from runner.evidence import Evidence
 from runner.report import ladder, timeline
 from runner.report.paper import ASCII, UNICODE, Marks, Paper
+from runner.report.rows import PLAIN, Details
 from runner.report.text import width
 from tests.recorded import MICROSECOND, Recorded
 
 
-def drawn(seen: Evidence, columns: int = 80, marks: Marks = UNICODE, limit: int | None = None) -> list[str]:
+def drawn(
+    seen: Evidence,
+    columns: int = 80,
+    marks: Marks = UNICODE,
+    limit: int | None = None,
+    details: Details = PLAIN,
+) -> list[str]:
     """The lines of the picture."""
     page = Paper(io.StringIO(), columns, marks=marks)
-    return list(ladder.draw(timeline.of(seen, limit=limit), page))
+    return list(ladder.draw(timeline.of(seen, limit=limit, states=details.states), page, details))
 
 
 def echo() -> Recorded:
@@ -198,3 +205,58 @@ def test_housekeeping_is_left_out_and_counted(tmp_path: Path) -> None:
     run.udp("client", "server", 5000, 53, b"x")
     made = timeline.of(run.evidence(tmp_path))
     assert (made.hidden, len(made.moments)) == (1, 1)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 160])
+def test_calls_may_be_written_in_c(tmp_path: Path, columns: int) -> None:
+    lines = drawn(echo().evidence(tmp_path), columns, details=Details(in_c=True))
+    assert all(width(line) <= columns for line in lines)
+    assert "= 9" in row_with(lines, "send", "PSH,ACK")
+    assert any("└ connect = 0" in line for line in lines)
+    if columns == 160:
+        row_with(lines, 'connect(c, {AF_INET, "10.0.0.2", 8888}, 16)')
+        row_with(lines, 'recv(conn, "hello lab", 1024, 0) = 9')
+
+
+def test_states_stand_beside_the_packets_that_made_them(tmp_path: Path) -> None:
+    lines = drawn(echo().evidence(tmp_path), 120, details=Details(states=True))
+    assert "● c ESTABLISHED" in row_with(lines, " SYN,ACK ")
+    assert "● conn SYN_RECV" in row_with(lines, " SYN ")
+    told = [found[1] for line in lines for found in re.finditer(r"● (\w+ \w+)", line)]
+    assert [one for one in told if one.startswith("c ")] == [
+        "c SYN_SENT", "c ESTABLISHED", "c FIN_WAIT1", "c FIN_WAIT2", "c TIME_WAIT",
+    ]  # fmt: skip
+    assert "● " not in "".join(drawn(echo().evidence(tmp_path / "plain"), 120))
+
+
+def test_states_need_no_character_that_ascii_lacks(tmp_path: Path) -> None:
+    lines = drawn(
+        echo().evidence(tmp_path), 120, ASCII, details=Details(in_c=True, states=True, payloads=True)
+    )
+    assert "* c ESTABLISHED" in row_with(lines, " SYN,ACK ")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 160])
+def test_payloads_stand_under_their_arrows(tmp_path: Path, columns: int) -> None:
+    lines = drawn(echo().evidence(tmp_path), columns, details=Details(payloads=True))
+    (place,) = (number for number, line in enumerate(lines) if "PSH,ACK" in line)
+    assert "0000  68 65 6c 6c" in lines[place + 1]
+    assert lines[place + 1].index("0000") > lines[place].index("◀" if "◀" in lines[place] else "│")
+    assert sum("0000  " in line for line in lines) == 1
+    assert all(width(line) <= columns for line in lines)
+
+
+def test_of_a_long_payload_only_the_beginning_is_shown(tmp_path: Path) -> None:
+    run = Recorded(["client", "server"])
+    run.udp("client", "server", 5000, 53, bytes(1000))
+    few = drawn(run.evidence(tmp_path), 160, details=Details(payloads=True))
+    assert any("... 936 more bytes" in line for line in few)
+    whole = drawn(run.evidence(tmp_path / "w"), 160, details=Details(payloads=True, payload_limit=None))
+    assert sum("00 00 00 00" in line for line in whole) == 32  # of 32 bytes each
+
+
+def test_details_are_kept_where_there_are_too_many_hosts_for_columns(tmp_path: Path) -> None:
+    run = Recorded([f"host{number}" for number in range(12)])
+    run.udp("host0", "host1", 5000, 53, b"hello")
+    lines = drawn(run.evidence(tmp_path), 80, details=Details(in_c=True, states=True, payloads=True))
+    row_with(lines, "0000  68 65 6c 6c 6f  hello")
