@@ -1,9 +1,7 @@
-"""Captured frames: out of the agent's packet ring, into one pcapng file, and back out of any pcap or pcapng
-file.
+"""Captured frames: into one pcapng file, and back out of any pcap or pcapng file.
 
 Bytes and where they were seen only: what the bytes mean is the runner's affair. Nothing here talks to an
-agent. Sources: packet_mmap and linux/if_packet.h for the ring; draft-ietf-opsawg-pcapng and
-draft-ietf-opsawg-pcap for the files.
+agent. Sources: draft-ietf-opsawg-pcapng and draft-ietf-opsawg-pcap.
 """
 
 from __future__ import annotations
@@ -48,68 +46,9 @@ class Frame:
     link: int = ETHERNET
 
 
-# --- the ring -------------------------------------------------------------------------------------
-
-_RECORD = struct.Struct("=6I2H2IH2x8x2xHiHB")
-"""struct tpacket3_hdr, padded to TPACKET_ALIGN (48 bytes), and the struct sockaddr_ll behind it as far as we
-need it: next, sec, nsec, snaplen, len, status, mac, net, rxhash, VLAN tci, VLAN tpid; protocol, ifindex,
-hatype, pkttype."""
-_PACKET_OUTGOING = 4
-_VLAN_VALID, _VLAN_TPID_VALID = 1 << 4, 1 << 6
-_DOT1Q = 0x8100
-
-
-def frames_of(records: bytes, host: str, interfaces: Mapping[int, str]) -> Iterator[Frame]:
-    """The frames of one block of a TPACKET_V3 ring, from its first `tpacket3_hdr` on (packet(7),
-    packet_mmap).
-
-    `tp_next_offset` leads from record to record, 0 ends them. A VLAN tag that the kernel took out of the
-    frame is put back. Raises CaptureError where a record does not fit into what is there.
-    """
-    offset, end = 0, len(records)
-    while offset < end:
-        if end - offset < _RECORD.size:
-            raise CaptureError("a record of the ring is cut off", offset)
-        (
-            following,
-            seconds,
-            nanoseconds,
-            kept,
-            length,
-            status,
-            mac,
-            _,
-            _,
-            tag,
-            tag_type,
-            _,
-            index,
-            _,
-            kind,
-        ) = _RECORD.unpack_from(records, offset)
-        begin = offset + mac
-        if begin + kept > end:
-            raise CaptureError("a frame of the ring is cut off", offset)
-        data = records[begin : begin + kept]
-        if status & _VLAN_VALID:
-            data = _tagged(data, tag, tag_type if status & _VLAN_TPID_VALID else _DOT1Q)
-            length += 4
-        name = interfaces.get(index) or f"if{index}"
-        direction: Direction = "out" if kind == _PACKET_OUTGOING else "in"
-        yield Frame(seconds * 1_000_000_000 + nanoseconds, host, name, direction, data, length)
-        if following == 0:
-            return
-        offset += following
-
-
-def _tagged(data: bytes, tag: int, tag_type: int) -> bytes:
-    """The frame with the VLAN tag that the kernel keeps beside it (skb->vlan_tci) back in its place."""
-    return data[:12] + struct.pack("!HH", tag_type, tag & 0xFFFF) + data[12:]
-
-
 # --- writing --------------------------------------------------------------------------------------
 
-_SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _STATISTICS, _PACKET = 0x0A0D0D0A, 1, 2, 3, 5, 6
+SECTION, INTERFACE, OLD_PACKET, SIMPLE_PACKET, _STATISTICS, PACKET = 0x0A0D0D0A, 1, 2, 3, 5, 6
 _COMMENT, _APPLICATION, _NAME, _RESOLUTION, _TIME_OFFSET, _FLAGS, _DROPPED = 1, 4, 2, 9, 14, 2, 5
 _BYTE_ORDER = 0x1A2B3C4D
 _ENHANCED = struct.Struct("<7I")
@@ -162,14 +101,14 @@ def _section(comment: str) -> bytes:
     options = _option(_APPLICATION, b"Socket Lab")
     if comment:
         options = _option(_COMMENT, comment.encode()[:65_000]) + options
-    return _block(_SECTION, struct.pack("<IHHq", _BYTE_ORDER, 1, 0, -1) + options + _option(0, b""))
+    return _block(SECTION, struct.pack("<IHHq", _BYTE_ORDER, 1, 0, -1) + options + _option(0, b""))
 
 
 def _interface(end: End, link: int) -> bytes:
     host, name = end
     named = f"{host}:{name}" if host else name
     options = _option(_NAME, named.encode()) + _option(_RESOLUTION, b"\x09") + _option(0, b"")
-    return _block(_INTERFACE, struct.pack("<HHI", link, 0, 0) + options)
+    return _block(INTERFACE, struct.pack("<HHI", link, 0, 0) + options)
 
 
 def _packet(interface: int, frame: Frame) -> bytes:
@@ -177,7 +116,7 @@ def _packet(interface: int, frame: Frame) -> bytes:
     padding = -kept % 4
     total = _ENHANCED.size + kept + padding + _ENHANCED_END.size
     high, low = frame.time_ns >> 32, frame.time_ns & 0xFFFFFFFF
-    head = _ENHANCED.pack(_PACKET, total, interface, high, low, kept, frame.length)
+    head = _ENHANCED.pack(PACKET, total, interface, high, low, kept, frame.length)
     tail = _ENHANCED_END.pack(_FLAGS, 4, _DIRECTIONS[frame.direction], 0, total)
     return head + frame.data + b"\0" * padding + tail
 
@@ -189,10 +128,10 @@ def _statistics(interface: int, time_ns: int, dropped: int) -> bytes:
 
 # --- reading --------------------------------------------------------------------------------------
 
-_LARGEST = 16 << 20
+LARGEST = 16 << 20
 """No block and no frame is larger than this many bytes: a damaged length must not fill the memory."""
 _MOST_INTERFACES = 1 << 16
-_PCAP = {0xA1B2C3D4: 1000, 0xA1B23C4D: 1}
+PCAP = {0xA1B2C3D4: 1000, 0xA1B23C4D: 1}
 """Magic number of a pcap file -> nanoseconds of one unit of its fractions of seconds."""
 
 
@@ -206,10 +145,10 @@ def read(path: Path) -> Iterator[Frame]:
     with path.open("rb", buffering=1 << 18) as file:
         magic = file.read(4)
         if magic == b"\x0a\x0d\x0d\x0a":
-            yield from _Pcapng(file).frames()
+            yield from Blocks(file).frames()
             return
         for order in "<>":
-            unit = _PCAP.get(struct.unpack(order + "I", magic)[0]) if len(magic) == 4 else None
+            unit = PCAP.get(struct.unpack(order + "I", magic)[0]) if len(magic) == 4 else None
             if unit is not None:
                 yield from _pcap_frames(file, order, unit)
                 return
@@ -218,7 +157,7 @@ def read(path: Path) -> Iterator[Frame]:
 
 def _exactly(file: BinaryIO, length: int, offset: int) -> bytes:
     """So many bytes of the file; raises CaptureError where it ends before."""
-    if length > _LARGEST:
+    if length > LARGEST:
         raise CaptureError(f"a length of {length} bytes is damage", offset)
     data = file.read(length)
     if len(data) < length:
@@ -242,7 +181,7 @@ def _pcap_frames(file: BinaryIO, order: str, unit: int) -> Iterator[Frame]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class Source:
     """An interface of a section: a timestamp times `multiply`, divided by `divide`, plus `add` is in
     nanoseconds.
     """
@@ -256,93 +195,101 @@ class _Source:
     add: int
 
 
-class _Pcapng:
+class Blocks:
     """Reads blocks; holds the byte order and the interfaces of the section it is in, and nothing else."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._offset = 0
-        self._order = "<"
-        self._sources: list[_Source] = []
+        self.offset = 0
+        self.order = "<"
+        self.sources: list[Source] = []
+        self._readers = {PACKET: self._enhanced_frame, SIMPLE_PACKET: self._simple_frame}
+        self._readers[OLD_PACKET] = self._old_frame
         self._set_order("<")
 
     def _set_order(self, order: str) -> None:
-        self._order = order
+        self.order = order
         self._head = struct.Struct(order + "II")
         self._enhanced = struct.Struct(order + "5I")
         self._old = struct.Struct(order + "HHIIII")
         self._flags_option = struct.Struct(order + "HHI")
-        self._sources = []
+        self.sources = []
 
     def frames(self) -> Iterator[Frame]:
         """All frames; the file's first four bytes have been read by the caller."""
         self._file.seek(0)
-        read, readers = self._file.read, {_PACKET: self._enhanced_frame, _SIMPLE_PACKET: self._simple_frame}
-        readers[_OLD_PACKET] = self._old_frame
+        read, take = self._file.read, self.take
         while head := read(8):
             if len(head) < 8:
-                raise CaptureError("the file ends in the middle of a block", self._offset)
+                raise CaptureError("the file ends in the middle of a block", self.offset)
             kind, total = self._head.unpack(head)
-            if kind == _SECTION:
-                total = self._begin_section(head)
-            elif total < 12 or total % 4:
-                raise CaptureError(f"a block of {total} bytes is damage", self._offset)
-            elif reader := readers.get(kind):
-                if total < 12 + (4 if kind == _SIMPLE_PACKET else 20):
-                    raise CaptureError("a packet block is too short", self._offset)
-                yield reader(self._body(total))
-            elif kind == _INTERFACE:
-                self._add_source(self._body(total))
-            else:
-                self._skip(total)
-            self._offset += total
+            if kind == SECTION:
+                total = self.begin_section(head)
+            elif (frame := take(kind, total)) is not None:
+                yield frame
+            self.offset += total
+
+    def take(self, kind: int, total: int) -> Frame | None:
+        """Read the rest of a block that begins no section, behind its first eight bytes: its frame, if it has one."""
+        if total < 12 or total % 4:
+            raise CaptureError(f"a block of {total} bytes is damage", self.offset)
+        if reader := self._readers.get(kind):
+            if total < 12 + (4 if kind == SIMPLE_PACKET else 20):
+                raise CaptureError("a packet block is too short", self.offset)
+            return reader(self._body(total))
+        if kind == INTERFACE:
+            self._add_source(self._body(total))
+        else:
+            self._skip(total)
+        return None
 
     def _body(self, total: int) -> bytes:
-        data = _exactly(self._file, total - 8, self._offset)
+        data = _exactly(self._file, total - 8, self.offset)
         if data[-4:] != self._head.pack(0, total)[4:]:
-            raise CaptureError("a block does not end with its length", self._offset)
+            raise CaptureError("a block does not end with its length", self.offset)
         return data[:-4]
 
     def _skip(self, total: int) -> None:
         left = total - 12
         while left:
-            left -= len(_exactly(self._file, min(left, 1 << 20), self._offset))
-        if _exactly(self._file, 4, self._offset) != self._head.pack(0, total)[4:]:
-            raise CaptureError("a block does not end with its length", self._offset)
+            left -= len(_exactly(self._file, min(left, 1 << 20), self.offset))
+        if _exactly(self._file, 4, self.offset) != self._head.pack(0, total)[4:]:
+            raise CaptureError("a block does not end with its length", self.offset)
 
-    def _begin_section(self, head: bytes) -> int:
-        magic = _exactly(self._file, 4, self._offset)
+    def begin_section(self, head: bytes) -> int:
+        """Read a section header behind its first eight bytes; returns its length."""
+        magic = _exactly(self._file, 4, self.offset)
         for order in "<>":
             if struct.unpack(order + "I", magic)[0] == _BYTE_ORDER:
                 self._set_order(order)
                 break
         else:
-            raise CaptureError("a section has no byte order", self._offset)
+            raise CaptureError("a section has no byte order", self.offset)
         total: int = self._head.unpack(head)[1]
         if total < 28 or total % 4:
-            raise CaptureError(f"a section header of {total} bytes is damage", self._offset)
-        rest = _exactly(self._file, total - 12, self._offset)
+            raise CaptureError(f"a section header of {total} bytes is damage", self.offset)
+        rest = _exactly(self._file, total - 12, self.offset)
         if rest[-4:] != head[4:]:
-            raise CaptureError("a section header does not end with its length", self._offset)
-        if struct.unpack_from(self._order + "H", rest)[0] != 1:
-            raise CaptureError("a pcapng of another version", self._offset)
+            raise CaptureError("a section header does not end with its length", self.offset)
+        if struct.unpack_from(self.order + "H", rest)[0] != 1:
+            raise CaptureError("a pcapng of another version", self.offset)
         return total
 
     def _options(self, data: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
         while offset + 4 <= len(data):
-            code, length = struct.unpack_from(self._order + "HH", data, offset)
+            code, length = struct.unpack_from(self.order + "HH", data, offset)
             offset += 4
             if code == 0:
                 return
             if offset + length > len(data):
-                raise CaptureError("an option does not fit into its block", self._offset)
+                raise CaptureError("an option does not fit into its block", self.offset)
             yield code, data[offset : offset + length]
             offset += length + -length % 4
 
     def _add_source(self, body: bytes) -> None:
-        if len(body) < 8 or len(self._sources) >= _MOST_INTERFACES:
-            raise CaptureError("a description of an interface is damaged", self._offset)
-        link, kept = struct.unpack_from(self._order + "HxxI", body)
+        if len(body) < 8 or len(self.sources) >= _MOST_INTERFACES:
+            raise CaptureError("a description of an interface is damaged", self.offset)
+        link, kept = struct.unpack_from(self.order + "HxxI", body)
         name, resolution, add = "", 6, 0
         for code, value in self._options(body, 8):
             if code == _NAME:
@@ -350,17 +297,17 @@ class _Pcapng:
             elif code == _RESOLUTION and len(value) == 1:
                 resolution = value[0]
             elif code == _TIME_OFFSET and len(value) == 8:
-                add = struct.unpack(self._order + "q", value)[0] * 1_000_000_000
+                add = struct.unpack(self.order + "q", value)[0] * 1_000_000_000
         power, base = resolution & 0x7F, 2 if resolution & 0x80 else 10
         host, colon, interface = name.partition(":")
         if not colon:
             host, interface = "", name
-        self._sources.append(_Source(host, interface, link, kept, 1_000_000_000, base**power, add))
+        self.sources.append(Source(host, interface, link, kept, 1_000_000_000, base**power, add))
 
-    def _source(self, number: int) -> _Source:
-        if number >= len(self._sources):
-            raise CaptureError(f"a packet of an interface that is not described ({number})", self._offset)
-        return self._sources[number]
+    def _source(self, number: int) -> Source:
+        if number >= len(self.sources):
+            raise CaptureError(f"a packet of an interface that is not described ({number})", self.offset)
+        return self.sources[number]
 
     def _enhanced_frame(self, body: bytes) -> Frame:
         number, high, low, kept, length = self._enhanced.unpack_from(body)
@@ -371,7 +318,7 @@ class _Pcapng:
         return self._frame(body, 20, number, high << 32 | low, kept, length)
 
     def _simple_frame(self, body: bytes) -> Frame:
-        length = struct.unpack_from(self._order + "I", body)[0]
+        length = struct.unpack_from(self.order + "I", body)[0]
         source = self._source(0)
         kept = min(length, len(body) - 4, source.kept or length)
         return Frame(source.add, source.host, source.name, "in", body[4 : 4 + kept], length, source.link)
@@ -380,7 +327,7 @@ class _Pcapng:
         source = self._source(number)
         after = begin + kept
         if after > len(body):
-            raise CaptureError("a packet does not fit into its block", self._offset)
+            raise CaptureError("a packet does not fit into its block", self.offset)
         options = after + -kept % 4
         code = 0
         if len(body) - options == 12:  # as we write them: nothing but the flags
@@ -395,6 +342,6 @@ class _Pcapng:
     def _flags(self, body: bytes, offset: int) -> int:
         for code, value in self._options(body, offset):
             if code == _FLAGS and len(value) == 4:
-                flags: int = struct.unpack(self._order + "I", value)[0]
+                flags: int = struct.unpack(self.order + "I", value)[0]
                 return flags
         return 0

@@ -221,11 +221,15 @@ def _latest(runs: Path) -> Path:
     "--filter", "condition", default="", metavar="CONDITIONS", help="E.g. 'UDP and UDP.dport = 53'."
 )
 @click.option("--all", "everything", is_flag=True, help="The whole ladder, however long.")
-def inspect(capture: Path, condition: str, everything: bool) -> int:
+@click.option("--open", "opened", is_flag=True, help="Start Wireshark on it instead.")
+def inspect(capture: Path, condition: str, everything: bool, opened: bool) -> int:
     """Show flows and ladder of any pcap or pcapng."""
     from runner.report import paper
-    from runner.report.captured import show_capture
+    from runner.report.captured import open_capture, show_capture
 
+    if opened:
+        click.echo(open_capture(capture))
+        return PASSED
     show_capture(capture, condition, paper.terminal(), limit=None if everything else 200)
     return PASSED
 

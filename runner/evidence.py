@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,7 +22,7 @@ from runner.errors import Blind, UsageError
 from runner.headers import decode
 from runner.history import CallRecord, FaultRecord, Record
 from runner.packets import Packet, Transmission
-from runner.rundir import CAPTURE, HISTORY, CaptureInfo, RunInfo
+from runner.rundir import CAPTURE, HISTORY, RunInfo
 from runner.sockets import AddressPair, SocketFacts, endpoint, sockets_of
 
 
@@ -227,22 +226,6 @@ def _without_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def of_capture(path: Path) -> Evidence:
-    """The evidence of a capture file from anywhere: no hosts, no calls, every frame a transmission.
-
-    Raises UsageError where the file cannot be read or is damaged.
-    """
-    packets, damage = _packets(path, ())
-    if damage:
-        raise UsageError(damage)
-    began, ended = (packets[0].time_ns, packets[-1].time_ns) if packets else (0, 0)
-    captures = {host: CaptureInfo(count) for host, count in Counter(one.host for one in packets).items()}
-    info = RunInfo(path.name, "", "", began, ended, "completed", captures=captures)
-    arrived = [replace(packet, direction="in") for packet in packets]
-    pairing = wire.pair(arrived, (), {})
-    return Evidence(info, (), tuple(arrived), pairing.transmissions, pairing.copies)
 
 
 def _packets(path: Path, interfaces: Sequence[Interface]) -> tuple[list[Packet], str]:

@@ -18,12 +18,12 @@ IPV4, IPV6, ARP = 0x0800, 0x86DD, 0x0806
 ICMP, IGMP, TCP, UDP, ICMPV6 = 1, 2, 6, 17, 58
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 
-_TAGS = frozenset({0x8100, 0x88A8, 0x9100})
-_RAW_LINKS = frozenset({12, 14, 101, 228, 229})
-_NULL_LINKS = frozenset({0, 108})
-_COOKED, _COOKED2 = 113, 276
+TAGS = frozenset({0x8100, 0x88A8, 0x9100})
+RAW_LINKS = frozenset({12, 14, 101, 228, 229})
+NULL_LINKS = frozenset({0, 108})
+COOKED, COOKED2 = 113, 276
 _HOP_BY_HOP, _ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION, _MOBILITY = 0, 43, 44, 51, 60, 135
-_EXTENSIONS = frozenset({_HOP_BY_HOP, _ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION, _MOBILITY})
+EXTENSIONS = frozenset({_HOP_BY_HOP, _ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION, _MOBILITY})
 
 _ipv4 = struct.Struct("!BBHHHBBH4s4s").unpack_from
 _ipv6 = struct.Struct("!IHBB16s16s").unpack_from
@@ -59,16 +59,16 @@ def network_of(data: bytes, link: int = ETHERNET) -> tuple[int, int]:
         if len(data) < 14:
             return -1, len(data)
         kind, offset = _two(data, 12)[0], 14
-        while kind in _TAGS and offset + 4 <= len(data):
+        while kind in TAGS and offset + 4 <= len(data):
             kind, offset = _two(data, offset + 2)[0], offset + 4
         return (kind if kind >= 0x600 else -1), offset  # smaller ones are lengths (IEEE 802.3, 3.2.6)
-    if link in _RAW_LINKS:
+    if link in RAW_LINKS:
         return _by_version(data, 0), 0
-    if link in _NULL_LINKS:
+    if link in NULL_LINKS:
         return _by_version(data, 4), 4
-    if link == _COOKED and len(data) >= 16:
+    if link == COOKED and len(data) >= 16:
         return _two(data, 14)[0], 16
-    if link == _COOKED2 and len(data) >= 20:
+    if link == COOKED2 and len(data) >= 20:
         return _two(data, 0)[0], 20
     return -1, len(data)
 
@@ -146,7 +146,7 @@ def _decode_ipv6(data: bytes, offset: int, source: str, target: str) -> Header:
     if length == 0 or end > size:
         end = size
     ident, more, fragment = -1, False, 0
-    if protocol in _EXTENSIONS:
+    if protocol in EXTENSIONS:
         protocol, start, ident, more, fragment = _behind_extensions(data, start, end, protocol)
     common = (
         source, target, IPV6, 6, ip_text(src), ip_text(dst), protocol, ttl, first >> 20 & 255, ident,
@@ -162,7 +162,7 @@ def _behind_extensions(data: bytes, start: int, end: int, protocol: int) -> tupl
     offset.
     """
     ident, more, fragment = -1, False, 0
-    while protocol in _EXTENSIONS and not fragment:
+    while protocol in EXTENSIONS and not fragment:
         if start + 8 > end:
             return -1, start, ident, more, fragment
         step = 8

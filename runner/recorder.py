@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab import capture
+from lab import capture, ring
 from lab.agent import READY_RING_BYTES
 from lab.capture import Frame
 from lab.engine import Lab
@@ -134,7 +134,7 @@ class Recorder:
         renamed = self._striking.renamed(host)
         names = {int(index): renamed.get(name, name) for index, name in value["interfaces"].items()}
         for block in value["blocks"]:
-            seen.frames.extend(capture.frames_of(base64.b64decode(block), host, names))
+            seen.frames.extend(ring.frames_of(base64.b64decode(block), host, names))
         seen.drops = value["drops"]
         if value.get("spool_error"):
             seen.missing = f"the capture of {host} could not be kept: {value['spool_error']}"

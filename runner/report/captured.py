@@ -1,123 +1,188 @@
 """`runner inspect`: the flows and the ladder of a capture from anywhere.
 
-Reads the file through `runner.evidence`; knows no scenario. Everything in a capture is hostile text.
+Shows what `runner.survey` found; knows no scenario. Everything in a capture is hostile text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import evidence
-from runner.errors import Misplaced, UsageError
-from runner.evidence import Evidence
-from runner.headers import ARP, ICMP, ICMPV6, IGMP, TCP, UDP
-from runner.packets import Transmission
+import numpy as np
+
+from lab.capture_index import Integers
+from runner import conditions, survey
+from runner.columns import Truth, protocol_name
+from runner.conditions import Condition
+from runner.errors import Blind, Misplaced, UsageError
+from runner.headers import RST
 from runner.report import ladder, timeline
 from runner.report.paper import Paper
 from runner.report.text import counted, duration, padded, printable, shortened
+from runner.survey import Survey
 
 FLOWS = 40
-"""A longer table of flows is cut."""
-
-_PROTOCOLS = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMPV6: "icmpv6", IGMP: "igmp"}
+"""Of more flows the largest are shown."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Row:
     """A flow in the table; `sent` and `answered` are bytes of payload, of the first end and of the other."""
 
     protocol: str
     begin: str
     end: str
-    packets: int = 0
-    sent: int = 0
-    answered: int = 0
-    first_ns: int = 0
-    last_ns: int = 0
+    packets: int
+    sent: int
+    answered: int
+    elapsed_ns: int
+    notes: str
 
 
 def show_capture(path: Path, condition: str, paper: Paper, limit: int | None) -> None:
-    """Flows, then the ladder of the packets that meet the conditions; raises UsageError."""
-    if not path.exists():
-        raise UsageError(f"there is no file {path}")
-    seen = evidence.of_capture(path)
-    chosen = _filtered(seen, condition)
-    total = counted(len(seen.transmissions), "packet")
-    head = f"{len(chosen):,} of {total}" if condition else total
-    paper.line(f"{paper.styled(printable(str(path)), 'title')}  {head}")
-    if not chosen:
+    """Flows, then the ladder of the packets that meet the conditions; raises UsageError.
+
+    Of a capture that is damaged, what stands before the damage, which is said.
+    """
+    wanted = _conditions(condition)
+    seen = survey.read(path)
+    try:
+        chosen = survey.choose(seen, wanted)
+    except Blind as error:
+        raise UsageError(f"--filter: {error}") from None
+    paper.line(_head(path, seen, chosen, filtered=bool(wanted), paper=paper))
+    if seen.damage:
+        said = f"damaged: {seen.damage}; this is what stands before"
+        paper.line(paper.styled(f"  {printable(said)}", "bad"))
+    if not len(chosen):
         return
     paper.line()
-    paper.lines(_table(chosen, paper))
+    paper.lines(_table(seen, chosen, paper))
     paper.line()
-    paper.lines(ladder.draw(timeline.of(seen, chosen, limit), paper))
+    paper.lines(ladder.draw(_timeline(seen, chosen, limit), paper))
 
 
-def _filtered(seen: Evidence, text: str) -> Sequence[Transmission]:
-    """The packets that meet all conditions; raises UsageError with the place of a mistake in them."""
+def open_capture(path: Path) -> str:
+    """Start Wireshark on a capture and leave it running; returns what was started.
+
+    Raises UsageError where there is no file or no Wireshark.
+    """
+    if not path.is_file():
+        raise UsageError(f"the capture {path} is not there")
+    program = shutil.which("wireshark")
+    if program is None:
+        raise UsageError("Wireshark is not installed; on Debian and Ubuntu: apt-get install wireshark")
+    nothing = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
+    words = [program, "-r", str(path.absolute())]
+    os.posix_spawn(program, words, os.environ, file_actions=nothing, setsid=True)
+    return f"Started {program} on {path}."
+
+
+def _conditions(text: str) -> Sequence[Condition]:
+    """The conditions of the filter; raises UsageError with the place of a mistake in them."""
     if not text.strip():
-        return seen.transmissions
-    from runner import conditions
-
+        return ()
     try:
-        wanted = conditions.parse(text)
+        return conditions.parse(text)
     except Misplaced as error:
         meant = f" - did you mean {error.suggestion!r}?" if error.suggestion else ""
         marks = " " * error.column + "^" * max(1, error.length)
         raise UsageError(f"--filter: {error.message}{meant}\n  {text}\n  {marks}") from None
-    return [
-        one
-        for one in seen.transmissions
-        if all(conditions.holds(condition, one, seen.owner) for condition in wanted)
-    ]
 
 
-def _table(chosen: Iterable[Transmission], paper: Paper) -> Iterator[str]:
-    rows = _rows(chosen)
-    wide = max(20, (paper.width - 50) // 2)
-    for row in rows[:FLOWS]:
+def _head(path: Path, seen: Survey, chosen: Integers, *, filtered: bool, paper: Paper) -> str:
+    total = counted(len(seen), "packet")
+    parts = [f"{len(chosen):,} of {total}" if filtered else total]
+    if len(chosen):
+        flows = len(np.unique(seen.conversations.flow[chosen]))
+        times = seen.index.time_ns[chosen]
+        parts += [counted(flows, "flow"), duration(int(times[-1] - times[0]))]
+    parts += _notes(seen, chosen)
+    return f"{paper.styled(printable(str(path)), 'title')}  {', '.join(parts)}"
+
+
+def _timeline(seen: Survey, chosen: Integers, limit: int | None) -> timeline.Timeline:
+    """The first two thirds and the last third of the packets that may be shown."""
+    if limit is None or len(chosen) <= limit:
+        limit = len(chosen)
+    cut = limit * 2 // 3 if limit < len(chosen) else limit
+    head = [seen.transmission(int(row)) for row in chosen[:cut]]
+    tail = [seen.transmission(int(row)) for row in chosen[len(chosen) - (limit - cut) :]]
+    return timeline.of_packets(head, len(chosen) - limit, tail)
+
+
+# --- flows ----------------------------------------------------------------------------------------
+
+
+def _table(seen: Survey, chosen: Integers, paper: Paper) -> Iterator[str]:
+    flow = seen.conversations.flow[chosen]
+    sizes = np.bincount(flow, minlength=1)
+    flows = np.flatnonzero(sizes)
+    largest = np.sort(flows[np.argsort(-sizes[flows], kind="stable")][:FLOWS])
+    rows = [_row(seen, chosen[flow == one]) for one in largest]
+    room = max(20, (paper.width - 50) // 2)
+    wide = min(room, max(len(text) for row in rows for text in (row.begin, row.end)))
+    for row in rows:
         yield (
             f"  {row.protocol:<7} {padded(printable(row.begin), wide)} {padded(printable(row.end), wide)}"
             f" {row.packets:>7,} {'packet ' if row.packets == 1 else 'packets'}"
             f"  {_size(row.sent):>7} {_size(row.answered):>7}"
-            f"  {duration(row.last_ns - row.first_ns)}"
+            f"  {duration(row.elapsed_ns)}"
         )
-    if len(rows) > FLOWS:
-        yield f"  ... {counted(len(rows) - FLOWS, 'more flow')}"
+        if row.notes:
+            yield " " * 10 + paper.styled(row.notes, "quiet")
+    if len(flows) > FLOWS:
+        yield f"  ... {counted(len(flows) - FLOWS, 'smaller flow')}"
 
 
-def _rows(chosen: Iterable[Transmission]) -> list[_Row]:
-    """The flows in the order in which they began."""
-    found: dict[tuple[str, frozenset[str]], _Row] = {}
-    for one in chosen:
-        protocol, begin, end = _flow(one)
-        row = found.setdefault(
-            (protocol, frozenset((begin, end))), _Row(protocol, begin, end, first_ns=one.sent.time_ns)
-        )
-        row.packets += 1
-        row.last_ns = one.sent.time_ns
-        if begin == row.begin:
-            row.sent += one.sent.header.length
-        else:
-            row.answered += one.sent.header.length
-    return list(found.values())
+def _row(seen: Survey, rows: Integers) -> _Row:
+    """One flow, from its packets among those chosen."""
+    first = int(seen.conversations.first[seen.conversations.flow[rows[0]]])
+    columns, reverse = seen.columns, seen.conversations.reverse[rows]
+    length, times = columns.length[rows].astype(np.int64), seen.index.time_ns[rows]
+    notes = [*_notes(seen, rows), *_round_trips(seen, rows)]
+    return _Row(
+        protocol_name(int(columns.version[first]), int(columns.protocol[first])),
+        _end(columns.address(first, source=True), int(columns.sport[first])),
+        _end(columns.address(first, source=False), int(columns.dport[first])),
+        len(rows),
+        int(length[~reverse].sum()),
+        int(length[reverse].sum()),
+        int(times[-1] - times[0]),
+        ", ".join(notes),
+    )
 
 
-def _flow(one: Transmission) -> tuple[str, str, str]:
-    header = one.sent.header
-    if header.ether_type == ARP:
-        return "arp", one.source, one.target
-    if not header.version:
-        return "frame", one.source, one.target
-    protocol = _PROTOCOLS.get(header.protocol, f"ip.{header.protocol}")
-    if header.sport < 0:
-        return protocol, one.source, one.target
-    return protocol, _end(one.source, header.sport), _end(one.target, header.dport)
+def _notes(seen: Survey, rows: Integers) -> list[str]:
+    """What is remarkable about packets, counted."""
+    flags = seen.columns.flags[rows]
+    resets: Truth = (flags >= 0) & (flags & RST != 0)
+    found = (
+        (int(seen.marks.again[rows].sum()), "{} sent again"),
+        (int(seen.marks.misplaced[rows].sum()), "{} out of order"),
+        (int(seen.marks.probe[rows].sum()), "{} probing"),
+    )
+    texts = [text.format(f"{count:,}") for count, text in found if count]
+    return texts + ([counted(int(resets.sum()), "reset")] if resets.any() else [])
+
+
+def _round_trips(seen: Survey, rows: Integers) -> list[str]:
+    """The handshake's round trip, and the median of those of the data."""
+    handshake, trips = seen.marks.handshake_ns[rows], seen.marks.round_trip_ns[rows]
+    texts = []
+    if (handshake >= 0).any():
+        texts.append(f"handshake {duration(int(handshake[handshake >= 0][0]))}")
+    if (trips >= 0).any():
+        texts.append(f"acknowledged in {duration(int(np.median(trips[trips >= 0])))} (median)")
+    return texts
 
 
 def _end(address: str, port: int) -> str:
+    if port < 0:
+        return address
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 

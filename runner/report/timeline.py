@@ -104,21 +104,13 @@ class Timeline:
         return self._owners.owner(address) if self._owners else address
 
 
-def of(
-    evidence: Evidence,
-    transmissions: Sequence[Transmission] | None = None,
-    limit: int | None = None,
-    *,
-    states: bool = False,
-) -> Timeline:
-    """The timeline of a run, or of some of its transmissions; at most about `limit` moments (None: all).
+def of(evidence: Evidence, limit: int | None = None, *, states: bool = False) -> Timeline:
+    """The timeline of a run; at most about `limit` moments (None: all).
 
     With `states` the TCP states of its sockets stand on it too, those that can be told.
     """
-    chosen = evidence.transmissions if transmissions is None else transmissions
+    chosen = evidence.transmissions
     shown = [one for one in chosen if not _is_housekeeping(one.sent.header)]
-    if transmissions is not None:
-        shown = list(chosen)
     calls = evidence.calls()
     moments: list[Moment] = [Sent(one.sent.time_ns, one) for one in shown]
     moments += _call_moments(calls, shown)
@@ -128,9 +120,19 @@ def of(
     moments += [Changed(one.at_ns, one) for one in evidence.history if isinstance(one, HostRecord)]
     moments += _states(evidence) if states else ()
     moments.sort(key=_order)
-    columns = evidence.hosts if evidence.interfaces else tuple(_addresses(shown))
+    columns = evidence.hosts
     began_ns = moments[0].at_ns if moments else evidence.info.started_ns
     return Timeline(columns, tuple(_fold(moments, limit)), began_ns, len(chosen) - len(shown), evidence)
+
+
+def of_packets(head: Sequence[Transmission], left_out: int, tail: Sequence[Transmission]) -> Timeline:
+    """The timeline of packets alone, with the number of those between head and tail that it leaves out."""
+    moments: list[Moment] = [Sent(one.sent.time_ns, one) for one in head]
+    if left_out:
+        moments.append(Folded(moments[-1].at_ns, left_out))
+    moments += [Sent(one.sent.time_ns, one) for one in tail]
+    columns = tuple(_addresses((*head, *tail)))
+    return Timeline(columns, tuple(moments), moments[0].at_ns if moments else 0)
 
 
 def ends_of(one: Transmission) -> tuple[str, tuple[str, ...]]:

@@ -7,7 +7,7 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from lab import agent, capture
+from lab import agent, ring
 from lab.capture import Frame
 from lab.channel import Channel, Message
 from lab.engine import Interface, Lab
@@ -105,7 +105,7 @@ class Remote:
             value = self.channel.ask(WAIT_S, do="frames")
             names = {int(index): name for index, name in value["interfaces"].items()}
             for block in value["blocks"]:
-                found += capture.frames_of(base64.b64decode(block), self.host, names)
+                found += ring.frames_of(base64.b64decode(block), self.host, names)
             if not value["more"]:
                 return found
 

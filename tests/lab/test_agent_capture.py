@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lab import capture
+from lab import ring
 from lab.capture import Frame
 from tests.agents import Host, in_a_namespace, namespace_agent
 
@@ -64,7 +64,7 @@ def fetch(host: Host) -> tuple[list[Frame], dict[str, Any]]:
     for block in value["blocks"]:
         records = base64.b64decode(block)
         assert ends_with_a_last_record(records)
-        frames += capture.frames_of(records, "client", names)
+        frames += ring.frames_of(records, "client", names)
     return frames, value
 
 

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab import capture
+from lab import capture, ring
 from lab.capture import CaptureError, Frame
 
 ENDS = [("client", "eth0"), ("server", "eth0"), ("server", "eth1")]
@@ -58,7 +58,7 @@ def record(
 
 def test_records_of_a_ring_become_frames() -> None:
     records = record(b"a" * 60, kind=4, last=False) + record(b"b" * 61, index=3, last=True)
-    assert list(capture.frames_of(records, "client", {2: "eth0", 3: "eth1"})) == [
+    assert list(ring.frames_of(records, "client", {2: "eth0", 3: "eth1"})) == [
         Frame(7_000_000_005, "client", "eth0", "out", b"a" * 60, 60),
         Frame(7_000_000_005, "client", "eth1", "in", b"b" * 61, 61),
     ]
@@ -66,12 +66,12 @@ def test_records_of_a_ring_become_frames() -> None:
 
 def test_a_vlan_tag_that_the_kernel_took_out_is_put_back() -> None:
     data = bytes(range(14)) + b"x" * 46
-    [frame] = capture.frames_of(
+    [frame] = ring.frames_of(
         record(data, status=1 | 0x10 | 0x40, tag=0x2005, tag_type=0x88A8, last=True), "a", {}
     )
     assert frame.data == data[:12] + b"\x88\xa8\x20\x05" + data[12:]
     assert frame.length == 64
-    [frame] = capture.frames_of(record(data, status=1 | 0x10, tag=7, last=True), "a", {2: "eth0"})
+    [frame] = ring.frames_of(record(data, status=1 | 0x10, tag=7, last=True), "a", {2: "eth0"})
     assert frame.data[12:16] == b"\x81\x00\x00\x07"
 
 
@@ -83,7 +83,7 @@ def test_damaged_records_give_frames_or_capture_errors(cut: int, at: int, by: in
     )
     records[at % len(records)] ^= by
     try:
-        frames = list(capture.frames_of(bytes(records[: len(records) - cut]), "a", {2: "eth0"}))
+        frames = list(ring.frames_of(bytes(records[: len(records) - cut]), "a", {2: "eth0"}))
     except CaptureError:
         return
     assert len(frames) <= len(records)
@@ -93,21 +93,21 @@ def test_damaged_records_give_frames_or_capture_errors(cut: int, at: int, by: in
 def test_records_of_the_kernels_own_ring() -> None:
     """The layout is the kernel's: a real TPACKET_V3 ring on the loopback interface."""
     try:
-        ring = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     except PermissionError:
         pytest.skip("needs CAP_NET_RAW")
-    with ring:
-        ring.setsockopt(263, 10, 2)  # SOL_PACKET, PACKET_VERSION, TPACKET_V3
-        ring.setsockopt(263, 5, struct.pack("7I", 1 << 18, 2, 2048, 256, 10, 0, 0))  # PACKET_RX_RING
-        memory = mmap.mmap(ring.fileno(), 1 << 19)
-        ring.bind(("lo", 3))
+    with packets:
+        packets.setsockopt(263, 10, 2)  # SOL_PACKET, PACKET_VERSION, TPACKET_V3
+        packets.setsockopt(263, 5, struct.pack("7I", 1 << 18, 2, 2048, 256, 10, 0, 0))  # PACKET_RX_RING
+        memory = mmap.mmap(packets.fileno(), 1 << 19)
+        packets.bind(("lo", 3))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             sender.sendto(b"into the ring", ("127.0.0.1", 9))
         poll = select.poll()
-        poll.register(ring, select.POLLIN)
+        poll.register(packets, select.POLLIN)
         assert poll.poll(2000)
         count, first, length = struct.unpack_from("=III", memory, 12)
-        frames = list(capture.frames_of(memory[first:length], "here", {1: "lo"}))
+        frames = list(ring.frames_of(memory[first:length], "here", {1: "lo"}))
         memory.close()
     ours = [frame for frame in frames if b"into the ring" in frame.data]
     assert count >= 2

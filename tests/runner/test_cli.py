@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -286,3 +287,39 @@ def test_shell_runs_a_command_in_a_host_of_a_kept_lab(played: Path) -> None:
         process.stdin.close()
         assert "PASSED" in process.stdout.read()
     assert process.returncode == 0
+
+
+def test_inspect_of_a_capture_that_is_cut_off_shows_what_stands_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Recorded(["client", "server"])
+    run.udp("client", "server", 5000, 53, b"one")
+    run.udp("client", "server", 5000, 99, b"two")
+    path = run.write(tmp_path / "run") / "capture.pcapng"
+    path.write_bytes(path.read_bytes()[:-20])
+    assert cli.main(["inspect", str(path)]) == 0
+    written = capsys.readouterr().out
+    assert '"one"' in written and "damaged: " in written and "what stands before" in written
+
+
+def test_inspect_opens_wireshark_where_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Recorded(["client", "server"])
+    run.udp("client", "server", 5000, 53, b"one")
+    path = run.write(tmp_path / "run") / "capture.pcapng"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert cli.main(["inspect", str(path), "--open"]) == 2
+    assert "apt-get install wireshark" in capsys.readouterr().err
+    script = tmp_path / "wireshark"
+    script.write_text(
+        f'#!/bin/sh\necho "$@" >{tmp_path}/said.new && /bin/mv {tmp_path}/said.new {tmp_path}/said\n'
+    )
+    script.chmod(0o755)
+    assert cli.main(["inspect", str(path), "--open"]) == 0
+    assert "Started" in capsys.readouterr().out
+    deadline = time.monotonic() + 10
+    while not (tmp_path / "said").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert (tmp_path / "said").read_text() == f"-r {path}\n"
+    assert cli.main(["inspect", str(tmp_path / "missing"), "--open"]) == 2

@@ -11,7 +11,6 @@ from runner import evidence
 from runner.errors import Blind, UsageError
 from runner.history import StepRecord
 from runner.rundir import CAPTURE, HISTORY, INFO, CaptureInfo
-from tests import frames
 from tests.recorded import Recorded
 
 
@@ -126,30 +125,3 @@ def test_what_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
     (folder / INFO).write_text("{}")
     with pytest.raises(UsageError):
         evidence.load(folder)
-
-
-def test_any_capture_is_evidence_without_hosts(tmp_path: Path) -> None:
-    """A capture from elsewhere: every frame once, addresses instead of hosts."""
-    data = frames.ethernet(
-        "02:00:00:00:00:01",
-        "02:00:00:00:00:02",
-        0x0800,
-        frames.ipv4("192.0.2.1", "192.0.2.2", 17, frames.udp("192.0.2.1", "192.0.2.2", 5, 6, b"x")),
-    )
-    pcap = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
-    record = struct.pack("<IIII", 1, 0, len(data), len(data)) + data
-    (tmp_path / "x.pcap").write_bytes(pcap + record * 2)
-    seen = evidence.of_capture(tmp_path / "x.pcap")
-    assert [(one.source, one.target, one.lost) for one in seen.transmissions] == [
-        ("192.0.2.1", "192.0.2.2", False)
-    ] * 2
-    (tmp_path / "x.pcap").write_bytes(pcap + record[:-1])
-    with pytest.raises(UsageError, match="ends in the middle"):
-        evidence.of_capture(tmp_path / "x.pcap")
-
-
-def test_the_capture_of_a_run_shows_each_frame_once(tmp_path: Path) -> None:
-    folder = echo().write(tmp_path)
-    seen = evidence.of_capture(folder / CAPTURE)
-    assert len(seen.transmissions) == len(evidence.load(folder).transmissions)
-    assert seen.hosts == ("client", "server")
