@@ -18,6 +18,12 @@ from lab.topology import Network, Topology
 MAX_HOSTS = 1023
 """Ports of one bridge: BR_MAX_PORTS in net/bridge/br_private.h."""
 
+MANY = 20
+"""From so many hosts on every host knows every neighbour for good: the kernel has one neighbour table for the
+whole machine, of 1024 entries (net.ipv4.neigh.default.gc_thresh3), and permanent ones do not count."""
+TOO_MANY = 256
+"""From so many hosts on that would be more entries than is worth it: they grow with the square."""
+
 _Subnet = IPv4Network | IPv6Network
 _Address = IPv4Address | IPv6Address
 Ends = Mapping[str, tuple[Interface, ...]]
@@ -71,6 +77,11 @@ def plan(topology: Topology, *, ip6: bool = True) -> Plan:
             )
     interfaces = {host: tuple(own) for host, own in ends.items()}
     return Plan(interfaces, routes(topology, interfaces))
+
+
+def many_neighbours(topology: Topology) -> bool:
+    """Whether every host is to know its neighbours for good, so that none asks for another's MAC (ARP, RFC 826)."""
+    return MANY <= len(topology.hosts) < TOO_MANY
 
 
 def link_local(mac: str) -> str:

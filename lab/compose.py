@@ -100,6 +100,8 @@ def _host(container: dict[str, Any]) -> ComposeHost:
 def fits(found: ComposeLab, topology: Topology) -> bool:
     """Whether a topology can be played on the compose lab: its hosts, one network, and nothing special.
 
+    Its network is an internal one of Docker's, which drops what is unusual.
+
     What the agent or the runner do themselves is nothing special: users, capabilities that the hosts have,
     the environment of programs.
     """
@@ -107,6 +109,7 @@ def fits(found: ComposeLab, topology: Topology) -> bool:
     return (
         sorted(names) == [host.name for host in found.hosts]
         and len(topology.networks) == 1
+        and not topology.unusual
         and _is_plain_network(topology.networks[0], names)
         and all(_is_plain(host) for host in topology.hosts)
         and (topology.programs is None or topology.programs.resolve() == found.programs)

@@ -40,6 +40,29 @@ SYSCTLS = {
 machine itself forwards, let every host forward. ICMP errors come without a limit, and losses have the effect
 that RFC 5681 says.
 """
+QUIET_SYSCTLS = {
+    "net.ipv4.conf.all.rp_filter": "0",
+    "net.ipv4.conf.default.rp_filter": "0",
+    "net.ipv6.conf.default.accept_dad": "0",
+    "net.ipv6.conf.default.accept_ra": "0",
+    "net.ipv6.conf.default.addr_gen_mode": "1",
+    "net.ipv6.conf.default.router_solicitations": "0",
+    "net.ipv6.icmp.ratelimit": "0",
+}
+"""For hosts whose links are made after them (`lab.engines.switch`): forged sources arrive, and IPv6 says nothing by
+itself and is ready at once. Where the kernel lacks one, there is nothing to quieten.
+"""
+SWITCH_SYSCTLS = {
+    "net.bridge.bridge-nf-call-arptables": "0",
+    "net.bridge.bridge-nf-call-ip6tables": "0",
+    "net.bridge.bridge-nf-call-iptables": "0",
+    "net.ipv4.ip_forward": "0",
+    "net.ipv6.conf.all.disable_ipv6": "1",
+    "net.ipv6.conf.default.disable_ipv6": "1",
+}
+"""For the switch: its bridges do not look into packets, where the kernel could, and say nothing themselves."""
+SWITCH_FOLDER = "/switch"
+"""Where a run's hosts find their switch's socket; read-only in them."""
 ROUTER_SYSCTLS = {
     "net.ipv4.conf.all.send_redirects": "0",
     "net.ipv4.conf.default.send_redirects": "0",
@@ -66,10 +89,6 @@ WORK_FOLDER = "/tmp"
 RESOLVER = "127.0.0.1"
 """Docker's resolver asks it for names that it does not know. Nobody is there, so no question gets out."""
 RESOLVER_OPTIONS = ("attempts:1", "timeout:1")
-
-WITHOUT_BRIDGE_ADDRESS = {"com.docker.network.bridge.inhibit_ipv4": "true"}
-"""The machine itself gets no IPv4 address on a lab's network: a host cannot speak to it."""
-MTU_OPTION = "com.docker.network.driver.mtu"
 
 RUN_LABEL = "socket-lab.run"
 """On all that the engine makes: the run's random name."""

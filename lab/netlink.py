@@ -93,15 +93,20 @@ def new_bridge(name: str, index: int, mtu: int) -> bytes:
 
 
 def new_veth(
-    name: str, index: int, mac: str, mtu: int, *, peer_name: str, peer_index: int, peer_namespace: int
+    name: str,
+    index: int,
+    mac: str,
+    mtu: int,
+    *,
+    peer_name: str,
+    peer_index: int,
+    peer_namespace: int | None = None,
+    namespace: int | None = None,
 ) -> bytes:
-    """Make a pair of Ethernet devices, veth(4), the peer in the namespace of a descriptor; both down."""
-    peer = (
-        _link(peer_index)
-        + _text(IFLA_IFNAME, peer_name)
-        + _number(IFLA_MTU, mtu)
-        + _number(IFLA_NET_NS_FD, peer_namespace)
-    )
+    """Make a pair of Ethernet devices, veth(4), each in the namespace of a descriptor or in this one; both down."""
+    peer = _link(peer_index) + _text(IFLA_IFNAME, peer_name) + _number(IFLA_MTU, mtu)
+    if peer_namespace is not None:
+        peer += _number(IFLA_NET_NS_FD, peer_namespace)
     data = attribute(_VETH_INFO_PEER, peer)
     information = _text(_IFLA_INFO_KIND, "veth") + attribute(_IFLA_INFO_DATA, data)
     body = (
@@ -111,6 +116,8 @@ def new_veth(
         + attribute(IFLA_ADDRESS, hardware_address(mac))
         + attribute(IFLA_LINKINFO, information)
     )
+    if namespace is not None:
+        body += _number(IFLA_NET_NS_FD, namespace)
     return message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body)
 
 

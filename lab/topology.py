@@ -63,12 +63,14 @@ class Host:
 class Topology:
     """Hosts and the networks that join them, in the order they were written.
 
-    `programs` is a folder of the runner's machine that every host sees read-only as /programs.
+    `programs` is a folder of the runner's machine that every host sees read-only as /programs. `unusual` says that
+    frames will be sent which a network with rules of its own may drop: to groups, from forged sources, lone fragments.
     """
 
     hosts: tuple[Host, ...]
     networks: tuple[Network, ...]
     programs: Path | None = None
+    unusual: bool = False
 
     def host(self, name: str) -> Host:
         """The host of that name; raises KeyError."""

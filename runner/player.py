@@ -85,7 +85,6 @@ def play(
         (folder / rundir.SCENARIO).write_text(scenario.text, encoding="utf-8")
         with (folder / rundir.HISTORY).open("w", encoding="utf-8", buffering=1) as records:
             try:
-                requirements.check_engine(scenario.requires, engine.name, scenario.topology)
                 with engine.up(scenario.topology, logs=folder) as lab:
                     _play_on(lab, playing, folder, records, watcher)
                     rundir.write_info(folder, playing.info())

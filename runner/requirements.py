@@ -1,6 +1,6 @@
 """What a scenario says it `requires` of engine and kernel, and whether it is there: else it is skipped with the reason.
 
-Asked before the lab is up where the engine's kind decides, in its hosts where only they can tell. Nothing is made here.
+Asked in the hosts of a lab that is up. Nothing is made here.
 """
 
 from __future__ import annotations
@@ -10,17 +10,10 @@ from typing import Any
 
 from lab.engine import Lab
 from lab.errors import Unsupported
-from lab.topology import Topology
 from runner.errors import Misplaced
 from runner.model import Surroundings
 from runner.reading import suggestion
 from runner.values import read_text
-
-_DOCKER_DROPS: Mapping[str, str] = {
-    "forged-source": "Docker's internal networks drop packets whose source is none of their own addresses",
-    "multicast": "Docker's internal networks drop packets to groups, IGMP among them",
-}
-"""What the rules of an internal network (iptables, through br_netfilter) keep two containers from saying."""
 
 _SOCKETS: Mapping[str, tuple[str, str | int, str | int]] = {
     "tipc": ("AF_TIPC", "SOCK_RDM", 0),
@@ -32,31 +25,26 @@ _SOCKETS: Mapping[str, tuple[str, str | int, str | int]] = {
     "rds": ("AF_RDS", "SOCK_SEQPACKET", 0),
 }
 """Name of a protocol -> the socket that only a kernel with it can make."""
-_PLAIN = tuple(_DOCKER_DROPS)
+OF_NETWORKS = ("forged-source", "multicast", "broadcast", "fragments")
+"""What can be required of networks: that they pass it. The labs made for a run do; the compose lab does not, and is not
+taken then.
+"""
 _FIND = 'command -v "$0"'
 """POSIX's way to ask whether there is a program (XCU, command)."""
 
 
 def read_requirement(value: Any, around: Surroundings) -> str:
-    """One requirement: `forged-source`, `multicast`, `program NAME` or `kernel NAME`."""
+    """One requirement: what networks pass (`OF_NETWORKS`), `program NAME` or `kernel NAME`."""
     text = read_text(value, around)
     kind, _, name = text.partition(" ")
-    if text in _PLAIN or (kind == "program" and name.strip()) or (kind == "kernel" and name in _SOCKETS):
+    if text in OF_NETWORKS or (kind == "program" and name.strip()) or (kind == "kernel" and name in _SOCKETS):
         return text
     if kind == "kernel":
         message = f"what the kernel is asked for is one of {', '.join(_SOCKETS)}"
         near = suggestion(name, _SOCKETS)
         raise Misplaced(message, length=max(1, len(text)), suggestion=f"kernel {near}" if near else "")
-    message = f"what can be required is {', '.join(_PLAIN)}, program NAME or kernel NAME"
-    raise Misplaced(message, length=max(1, len(text)), suggestion=suggestion(text, _PLAIN))
-
-
-def check_engine(requires: Sequence[str], engine: str, topology: Topology) -> None:
-    """Raise Unsupported where no lab of that engine with this topology has what is required."""
-    internal = engine == "docker" and not any(host.router for host in topology.hosts)
-    for one in requires:
-        if internal and one in _DOCKER_DROPS:
-            raise Unsupported(f"{one}: {_DOCKER_DROPS[one]}")
+    message = f"what can be required is {', '.join(OF_NETWORKS)}, program NAME or kernel NAME"
+    raise Misplaced(message, length=max(1, len(text)), suggestion=suggestion(text, OF_NETWORKS))
 
 
 def check_hosts(requires: Sequence[str], lab: Lab) -> None:

@@ -25,6 +25,7 @@ from runner.reading import Document, MapNode, read_file, read_text, value_of
 from runner.requirements import read_requirement
 from runner.script import Script
 from runner.steps.base import Step
+from runner.unusual import is_unusual
 from runner.values import TEXT_SCHEMA, Texts, list_of
 from runner.values import Text as TextValue
 
@@ -68,7 +69,7 @@ class ScenarioMap(Model):
     about     what it shows, in a sentence or two
     tags      words to choose it by; what is tagged slow is played only when asked for
     requires  what it needs of engine and kernel, or it is skipped with the reason: program dnsmasq, kernel tipc,
-              forged-source, multicast
+              or of its network: forged-source, multicast, broadcast, fragments
     hosts     the hosts: a list of names, or a map of names and what is said about each
     networks  the networks and the hosts on each; without it all hosts share one
     matrix    names and their values: the scenario is played for every combination
@@ -210,7 +211,11 @@ class _Loading:
             about=head.about,
             tags=head.tags,
             requires=head.requires,
-            topology=replace(topology, programs=self._programs()),
+            topology=replace(
+                topology,
+                programs=self._programs(),
+                unusual=is_unusual(head.requires, (*steps, *finally_)),
+            ),
             steps=steps,
             finally_=finally_,
             expect=expect,

@@ -31,7 +31,7 @@ def on_compose(client: Client, found: ComposeLab, topology: Topology, logs: Path
     def enter(host: ComposeHost) -> None:
         attached = _execute(client, host, logs / f"{host.name}.stderr")
         streams.append(attached)
-        settings = guest.settings(host.ip4, [], [], True)
+        settings = guest.settings(first=host.ip4, forget=True)
         lab.begin(host.name, attached, settings, [_planned(host, topology.networks[0])])
 
     try:

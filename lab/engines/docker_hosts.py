@@ -1,84 +1,68 @@
-"""Containers and networks made for one run, and removed after it, whatever happened.
+"""Containers made for one run, and removed after it, whatever happened: its hosts, and the switch between them.
 
 A container runs the agent itself, at the end of an attached stream: when the runner is gone its input ends,
-then it ends, and Docker removes the container. Networks of a killed runner wait for `clean_docker`.
+then it ends, and Docker removes the container. What Docker did not get to waits for `clean_docker`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import re
 import tarfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import docker_socket
-from lab.container import IMAGE, RUN_LABEL
+from lab.container import IMAGE, RUN_LABEL, SWITCH_SYSCTLS
 from lab.engines import docker_plan
 from lab.engines.attached import AttachedStream
-from lab.engines.docker import NOT_FOUND, explanation, remove_container, remove_network, saying, status
+from lab.engines.docker import NOT_FOUND, explanation, remove_container, saying, status
 from lab.engines.docker_lab import DockerLab, engine_facts, side_by_side, stream
 from lab.engines.docker_plan import Layout
 from lab.errors import LabError, Unsupported
-from lab.topology import Host, Network, Topology
+from lab.topology import Host, Topology
 
 if TYPE_CHECKING:
     from lab.engines.docker import Client
 
-TRIES = 5
-"""How often subnets are chosen anew when another run took one at the same moment."""
-_ROUTES = Path("/proc/net/route")
+SWITCH_SAID = "(switch).stderr"
+_HAS_IP6 = Path("/proc/net/if_inet6")
 
 
 @contextlib.contextmanager
 def made_for_the_run(
     client: Client, topology: Topology, logs: Path, labels: Mapping[str, str]
 ) -> Iterator[DockerLab]:
-    """Make networks and containers for a topology; leaving removes all that bears the run's label."""
+    """Make a switch and hosts for a topology; leaving removes all that bears the run's label."""
     lab = DockerLab(client, topology, {"lab": "containers of its own", **engine_facts(client)})
     streams: dict[str, AttachedStream] = {}
+    layout = docker_plan.layout(topology, labels[RUN_LABEL], labels, ip6=_HAS_IP6.exists())
     try:
-        making = _Making(client, _with_networks(client, topology, labels), logs, streams)
-        side_by_side(lambda host: making.host(host, lab), topology.hosts)
+        making = _Making(client, layout, logs, streams)
+        switch = making.switch()
+        begin: list[Callable[[], None]] = [functools.partial(making.begin_switch, switch, lab)]
+        begin += [functools.partial(making.host, host, lab) for host in topology.hosts]
+        side_by_side(lambda work: work(), begin)
         yield lab
     finally:
         side_by_side(AttachedStream.close, list(streams.values()))
         _remove_run(client, labels[RUN_LABEL])
+        _remove_if_empty(logs / SWITCH_SAID)
 
 
-def _with_networks(client: Client, topology: Topology, labels: Mapping[str, str]) -> Layout:
-    """Choose subnets and make the networks; where one of them was taken meanwhile, all are chosen anew."""
-    run = labels[RUN_LABEL]
-    for attempt in range(TRIES):
-        with saying("looking at the networks there are"):
-            taken = docker_plan.taken_subnets(client.networks(), _routes())
-        layout = docker_plan.layout(topology, f"{run}{attempt or ''}", labels, taken)
-
-        def make(network: Network, layout: Layout = layout) -> None:
-            with saying(f"making network {network.name}"):
-                client.create_network(**docker_plan.network_arguments(layout, network))
-
-        try:
-            side_by_side(make, layout.topology.networks)
-            return layout
-        except LabError as error:
-            if "overlaps" not in error.what:
-                raise
-            clash = error
-            _remove_run(client, run)
-    raise LabError(
-        clash.what, "The subnets that the scenario asks for are in use; the netns engine has no such limit."
-    )
+def _remove_if_empty(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if path.stat().st_size == 0:
+            path.unlink()
 
 
-def _routes() -> str:
-    try:
-        return _ROUTES.read_text(encoding="ascii")
-    except OSError:
-        return ""
+def _is_there(sysctl: str) -> bool:
+    """Whether the machine's kernel has that setting."""
+    return Path("/proc/sys", *sysctl.split(".")).exists()
 
 
 class _Making:
@@ -92,6 +76,21 @@ class _Making:
         self._logs = logs
         self._streams = streams
         self._lock = threading.Lock()
+
+    def switch(self) -> str:
+        """Make the switch's container, which has to be there before hosts can share its folder; returns its id."""
+        sysctls = {key: value for key, value in SWITCH_SYSCTLS.items() if _is_there(key)}
+        config = docker_plan.switch_config(self._layout, sysctls)
+        with saying("making the switch"):
+            made = self._client.create_container_from_config(config, self._layout.switch_name)  # type: ignore[no-untyped-call]
+        return str(made["Id"])
+
+    def begin_switch(self, container: str, lab: DockerLab) -> None:
+        """Start the switch; hosts join as soon as it listens."""
+        attached = self._attached("(switch)", container, self._logs / SWITCH_SAID)
+        with saying("starting the switch"):
+            self._client.start(container)
+        lab.begin_switch(attached, docker_plan.switch_request(self._layout))
 
     def host(self, host: Host, lab: DockerLab) -> None:
         """Make a host and begin its agent, once more without each optional sysctl that the kernel lacks."""
@@ -109,7 +108,7 @@ class _Making:
     def _started(self, host: Host, sysctls: Mapping[str, str]) -> tuple[str, AttachedStream]:
         container = self._created(host, sysctls)
         try:
-            attached = self._attached(host, container)
+            attached = self._attached(f"host {host.name}", container, self._logs / f"{host.name}.stderr")
             with saying(f"starting host {host.name}"):
                 self._client.start(container)
         except LabError:
@@ -134,19 +133,15 @@ class _Making:
                     f"the image {image} of host {host.name} is not on this machine", remedy
                 ) from None
             container: str = made["Id"]
-            for end in self._layout.plan.interfaces[host.name][1:]:
-                self._client.connect_container_to_network(
-                    container, self._layout.network_name(end.network), **docker_plan.connection(end)
-                )
             if host.files:
                 self._client.put_archive(container, "/", archive(host.files))
         return container
 
-    def _attached(self, host: Host, container: str) -> AttachedStream:
-        with saying(f"attaching to host {host.name}"):
+    def _attached(self, who: str, container: str, stderr: Path) -> AttachedStream:
+        with saying(f"attaching to {who}"):
             wanted = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
             raw = self._client.attach_socket(container, params=wanted)
-            made = stream(container, raw, self._logs / f"{host.name}.stderr")
+            made = stream(container, raw, stderr)
         with self._lock:
             self._streams[container] = made
         return made
@@ -193,7 +188,6 @@ def archive(files: Mapping[str, bytes]) -> bytes:
 
 
 def _remove_run(client: Client, run: str) -> None:
-    """Remove the containers of a run, then its networks."""
-    containers, networks = docker_socket.labelled(f"{RUN_LABEL}={run}")
+    """Remove the containers of a run; the folder that they share goes with the last of them."""
+    containers, _ = docker_socket.labelled(f"{RUN_LABEL}={run}")
     side_by_side(lambda one: remove_container(client, one["Id"]), containers)
-    side_by_side(lambda one: remove_network(client, one["Id"]), networks)

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lab import docker_socket
+from lab import beside, docker_socket
 from lab.channel import Channel, Message
 from lab.container import IMAGE
 from lab.engine import Interface
@@ -31,6 +31,8 @@ HELLO_S = 30.0
 """The longest that an agent may take to begin, on a machine that is busy with many."""
 SIDE_BY_SIDE = 8
 """Docker gains nothing from more requests at once."""
+SWITCH = "switch"
+"""What the program of the switch is called in its agent."""
 NO_PYTHON = "Add it (Debian): RUN apt-get update && apt-get install -y python3-minimal libpython3-stdlib"
 
 One = TypeVar("One")
@@ -47,6 +49,8 @@ class DockerLab:
         self._channels: dict[str, Channel] = {}
         self._interfaces: dict[str, tuple[Interface, ...]] = {}
         self.containers: dict[str, str] = {}
+        self.switch: Channel | None = None
+        """The agent of the switch that the hosts are plugged into, where they are not on a network of Docker's."""
         self.paused: set[str] = set()
         self.cut_off: set[str] = set()
         self.killed: set[str] = set()
@@ -79,8 +83,24 @@ class DockerLab:
         self._channels[host] = channel
         self._told.setdefault("kernel", str(hello.get("kernel", "")))
         self._told.setdefault("python", str(hello.get("python", "")))
+        if settings["switch"]:
+            self._interfaces[host] = tuple(planned)
+            return
         seen = [one.get("dict", one) for one in channel.ask(do="interfaces")]
         self._interfaces[host] = real_interfaces(planned, seen)
+
+    def begin_switch(self, connected: AttachedStream, what: Mapping[str, Any]) -> None:
+        """Begin the switch at the other end of a stream, and have it make its bridges; raises LabError."""
+        self.switch, _ = begin("(switch)", IMAGE, connected, guest.settings(first=None))
+        program = beside.program(("lab", "lab.engines"), ("lab.netlink", "lab.engines.switch"))
+        self.switch.ask(do="start", source=program, makes=SWITCH)
+        self._tell_switch(what)
+
+    def _tell_switch(self, what: Mapping[str, Any]) -> None:
+        assert self.switch is not None
+        answer: Any = self.switch.ask(do="tell", to=SWITCH, what=what)
+        if "error" in answer:
+            raise LabError(f"the switch of the lab: {answer['error']}")
 
     def pause(self, host: str) -> None:
         """Stop all processes of the host, its agent too, which answers after `resume`; the kernel goes on.
@@ -97,8 +117,11 @@ class DockerLab:
         self.paused.discard(host)
 
     def cut(self, host: str) -> None:
-        """Take the host's links down: nothing gets in or out any more."""
-        self._execute(host, guest.LINKS_DOWN)
+        """Take the host off its networks: nothing gets in or out any more."""
+        if self.switch is None:
+            self._execute(host, guest.LINKS_DOWN)
+        else:
+            self._tell_switch({"do": "unplug", "host": host})
         self.cut_off.add(host)
 
     def kill(self, host: str) -> None:

@@ -1,18 +1,18 @@
-"""A pure plan of containers and networks: from a topology to what Docker's API is told.
+"""A pure plan of a lab of containers: from a topology to what Docker's API, the switch and the hosts are told.
 
-No I/O and no Docker here: what is taken on the machine and a source of random numbers are given.
+No I/O and no Docker here. Docker's networks are not used: their rules drop what a lab is to show, and they lead to
+the machine.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from ipaddress import IPv6Network
 from typing import Any
 
-from lab.addressing import Plan, Route, plan
+from lab.addressing import Plan, many_neighbours, plan
 from lab.container import (
     CAPABILITIES,
     CPU_PERIOD_US,
@@ -21,61 +21,52 @@ from lab.container import (
     LIMITS,
     MEMORY_BYTES,
     MORE_CAPABILITIES,
-    MTU_OPTION,
     PROCESSES,
     PROGRAMS,
+    QUIET_SYSCTLS,
     RESOLVER,
     RESOLVER_OPTIONS,
     ROUTER_SYSCTLS,
+    SWITCH_FOLDER,
     SYSCTLS,
-    WITHOUT_BRIDGE_ADDRESS,
     WORK_FOLDER,
 )
 from lab.engine import Interface
 from lab.engines import guest
 from lab.errors import LabError, Unsupported
-from lab.topology import Host, Network, Topology
+from lab.topology import Host, Topology
 
-Subnet = IPv4Network | IPv6Network
-_PRIVATE = ipaddress.ip_network((10 << 24, 8))
-"""RFC 1918; Docker itself picks from others of its ranges as long as it has any."""
-_HOSTS_OF_24 = 250
+SWITCH_SOCKET = f"{SWITCH_FOLDER}/socket"
+_OF_A_LINK = re.compile(r"^(net\.ipv[46]\.(?:conf|neigh))\.eth[0-9]+\.")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A topology with every subnet chosen, its plan, and the run's name, which all made for it bears."""
+    """A topology with its plan, and the run's name, which all made for it bears."""
 
     topology: Topology
     plan: Plan
     run: str
     labels: Mapping[str, str]
 
-    def network_name(self, network: str) -> str:
-        """What Docker knows a network as."""
-        return f"socket-lab-{self.run}-{network}"
+    @property
+    def switch_name(self) -> str:
+        """What Docker knows the switch as."""
+        return f"socket-lab-{self.run}"
 
     def container_name(self, host: str) -> str:
         """What Docker knows a host as."""
         return f"socket-lab-{self.run}-{host}"
 
 
-def layout(topology: Topology, run: str, labels: Mapping[str, str], taken: Sequence[Subnet]) -> Layout:
-    """Choose subnets that nobody has; the run's name decides where the search begins.
+def layout(topology: Topology, run: str, labels: Mapping[str, str], *, ip6: bool = True) -> Layout:
+    """Plan a topology; the same one always gets the same addresses, as no network of the machine is used.
 
     Raises Unsupported for what this engine cannot make, LabError where the addresses asked for cannot be had.
     """
     for host in topology.hosts:
         _refuse(host)
-    source = random.Random(run)
-    occupied = list(taken)
-    networks = []
-    for network in topology.networks:
-        chosen = _chosen(topology, network, source, occupied)
-        occupied.extend(ipaddress.ip_network(one) for one in (chosen.subnet4, chosen.subnet6) if one)
-        networks.append(chosen)
-    whole = replace(topology, networks=tuple(networks))
-    return Layout(whole, plan(whole), run, labels)
+    return Layout(topology, plan(topology, ip6=ip6), run, labels)
 
 
 def _refuse(host: Host) -> None:
@@ -85,85 +76,55 @@ def _refuse(host: Host) -> None:
     capabilities(host)
 
 
-def _chosen(topology: Topology, network: Network, source: random.Random, taken: Sequence[Subnet]) -> Network:
-    """The network with subnets, unless the topology says which, or says addresses that they follow from."""
-    asked = [text for host in network.hosts for text in topology.host(host).addresses.get(network.name, ())]
-    subnet4, subnet6 = network.subnet4, network.subnet6
-    if subnet4 is None and not any(":" not in text for text in asked):
-        subnet4 = str(_free4(source, len(network.hosts), taken))
-    if subnet6 is None and not any(":" in text for text in asked):
-        subnet6 = str(_unique_local(source))
-    return replace(network, subnet4=subnet4, subnet6=subnet6)
+# The switch -----------------------------------------------------------------------------------------
 
 
-def _free4(source: random.Random, hosts: int, taken: Sequence[Subnet]) -> IPv4Network:
-    length = 24 if hosts <= _HOSTS_OF_24 else 20
-    start = int(_PRIVATE.network_address)
-    for _ in range(1000):
-        one = IPv4Network((start | source.getrandbits(length - 8) << 32 - length, length))
-        if not any(isinstance(other, IPv4Network) and other.overlaps(one) for other in taken):
-            return one
-    raise LabError(
-        "no private subnet is free on this machine", "Remove Docker networks: docker network prune."
-    )
-
-
-def _unique_local(source: random.Random) -> IPv6Network:
-    """A prefix of 64 bits with a random global identifier of 40, RFC 4193, section 3.2.2."""
-    return IPv6Network((0xFD << 120 | source.getrandbits(40) << 80 | 1 << 64, 64))
-
-
-# Networks -------------------------------------------------------------------------------------------
-
-
-def network_arguments(made: Layout, network: Network) -> dict[str, Any]:
-    """The arguments of the SDK's `create_network`.
-
-    Internal, so that nothing leads out of it. Where there are routers that cannot be: an internal network
-    drops what comes from another one. Then no host has a default route, and the machine no address there.
-    """
-    routed = any(host.router for host in made.topology.hosts)
-    options = {**WITHOUT_BRIDGE_ADDRESS, MTU_OPTION: str(network.mtu)}
-    if routed:
-        options["com.docker.network.bridge.enable_ip_masquerade"] = "false"
+def switch_config(made: Layout, sysctls: Mapping[str, str]) -> dict[str, Any]:
+    """The body of the API's request for the switch: a container as hosts are, but with a folder to share."""
+    host = _host_config(made, Host(made.switch_name), sysctls)
     return {
-        "name": made.network_name(network.name),
-        "driver": "bridge",
-        "internal": not routed,
-        "enable_ipv6": True,
-        "options": options,
-        "labels": dict(made.labels),
-        "ipam": {"Driver": "default", "Config": [_pool(made, network, 4), _pool(made, network, 6)]},
+        **_agents_container(made, IMAGE),
+        "Volumes": {SWITCH_FOLDER: {}},
+        "HostConfig": {**host, "CapAdd": ["NET_ADMIN"], "ExtraHosts": [], "Mounts": []},
     }
 
 
-def _pool(made: Layout, network: Network, version: int) -> dict[str, str]:
-    """A subnet, and the address that Docker keeps for itself: the highest that no host has."""
-    ends = [end for own in made.plan.interfaces.values() for end in own if end.network == network.name]
-    had = {ipaddress.ip_address(text) for end in ends for text in (end.ip4 if version == 4 else end.ip6)}
-    first = ends[0] if ends else None
-    text = network.subnet4 if version == 4 else network.subnet6
-    if first is not None:
-        text = f"{first.ip4[0]}/{first.prefix4}" if version == 4 else f"{first.ip6[0]}/{first.prefix6}"
-    subnet = ipaddress.ip_network(str(text), strict=False)
-    last = int(subnet.broadcast_address)
-    kind = type(subnet.network_address)
-    for number in range(last - 1, max(int(subnet.network_address), last - 2000), -1):
-        if kind(number) not in had:
-            return {"Subnet": str(subnet), "Gateway": str(kind(number))}
-    raise Unsupported(
-        f"network {network.name}: {subnet} has no room for the address that Docker keeps for itself"
-    )
+def switch_request(made: Layout) -> dict[str, Any]:
+    """What the switch is asked to make (`lab.engines.switch`)."""
+    number = {network.name: place for place, network in enumerate(made.topology.networks)}
+    return {
+        "do": "make",
+        "socket": SWITCH_SOCKET,
+        "networks": [{"mtu": network.mtu} for network in made.topology.networks],
+        "hosts": {
+            host: [
+                {"network": number[end.network], "name": end.name, "mac": end.mac, "mtu": end.mtu}
+                for end in ends
+            ]
+            for host, ends in made.plan.interfaces.items()
+        },
+    }
 
 
 # Containers -----------------------------------------------------------------------------------------
 
 
 def container_config(made: Layout, host: Host, sysctls: Mapping[str, str]) -> dict[str, Any]:
-    """The body of the API's request for a container: it runs the agent, and is removed when that ends."""
+    """The body of the API's request for a host: it runs the agent, and is removed when that ends."""
+    host_config = _host_config(made, host, sysctls)
+    if made.plan.interfaces[host.name]:
+        host_config["VolumesFrom"] = [f"{made.switch_name}:ro"]
     return {
-        "Image": host.image or IMAGE,
+        **_agents_container(made, host.image or IMAGE),
         "Hostname": host.name,
+        "HostConfig": host_config,
+    }
+
+
+def _agents_container(made: Layout, image: str) -> dict[str, Any]:
+    """What every container of a run is: an agent at the end of an attached stream."""
+    return {
+        "Image": image,
         "User": "0:0",
         "WorkingDir": WORK_FOLDER,
         "Entrypoint": ["python3", "-I", "-S", "-c", guest.READER],
@@ -173,22 +134,15 @@ def container_config(made: Layout, host: Host, sysctls: Mapping[str, str]) -> di
         "OpenStdin": True,
         "StdinOnce": True,
         **dict.fromkeys(("AttachStdin", "AttachStdout", "AttachStderr"), True),
-        "HostConfig": _host_config(made, host, sysctls),
-        "NetworkingConfig": {
-            "EndpointsConfig": {
-                made.network_name(end.network): endpoint(end) for end in made.plan.interfaces[host.name][:1]
-            }
-        },
     }
 
 
 def _host_config(made: Layout, host: Host, sysctls: Mapping[str, str]) -> dict[str, Any]:
-    ends = made.plan.interfaces[host.name]
     limits = {**LIMITS, **host.limits}
     return {
         "AutoRemove": True,
         "Init": True,
-        "NetworkMode": made.network_name(ends[0].network) if ends else "none",
+        "NetworkMode": "none",  # links come from the switch: no network of Docker's, so no way to the machine
         "CapDrop": ["ALL"],
         "CapAdd": list(capabilities(host)),
         "SecurityOpt": ["no-new-privileges"],
@@ -224,9 +178,24 @@ def capabilities(host: Host) -> tuple[str, ...]:
 
 
 def sysctls(host: Host) -> dict[str, str]:
-    """The sysctls of a host, keys without `?`; what it asks for itself comes last."""
+    """The sysctls of a host, keys without `?`; what it asks for itself comes last.
+
+    They are set before the host has its links, so those of a link are said of all links to come. Raises Unsupported
+    where the links of a host would need different values.
+    """
     own = {key.removesuffix("?"): value for key, value in host.sysctls.items()}
-    return {**SYSCTLS, **(ROUTER_SYSCTLS if host.router else {}), **own}
+    return {**SYSCTLS, **QUIET_SYSCTLS, **(ROUTER_SYSCTLS if host.router else {}), **_of_all_links(host, own)}
+
+
+def _of_all_links(host: Host, own: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in own.items():
+        general = _OF_A_LINK.sub(r"\1.default.", key)
+        if found.setdefault(general, value) != value:
+            raise Unsupported(
+                f"host {host.name}: the docker engine gives all links of a host the same settings: {general}"
+            )
+    return found
 
 
 def extra_hosts(interfaces: Mapping[str, Iterable[Interface]]) -> list[str]:
@@ -239,32 +208,29 @@ def extra_hosts(interfaces: Mapping[str, Iterable[Interface]]) -> list[str]:
     ]
 
 
-def endpoint(end: Interface) -> dict[str, Any]:
-    """The API's EndpointSettings of one end: its first addresses, as Docker gives one of a family."""
-    config = {"IPv4Address": end.ip4[0]}
-    if _global(end):
-        config["IPv6Address"] = _global(end)[0]
-    return {"IPAMConfig": config, "Aliases": [end.host]}
-
-
-def connection(end: Interface) -> dict[str, Any]:
-    """The same as arguments of the SDK's `connect_container_to_network`."""
-    own6 = _global(end)
-    return {"aliases": [end.host], "ipv4_address": end.ip4[0], "ipv6_address": own6[0] if own6 else None}
-
-
 def guest_settings(made: Layout, host: str) -> dict[str, Any]:
     """What the guest program does in a host before the agent begins."""
     ends: tuple[Interface, ...] = made.plan.interfaces[host]
-    more = [
-        [own[0], f"{address}/{prefix}"]
+    ways = [[route.destination, route.gateway] for route in made.plan.routes[host]]
+    links = [
+        {"name": end.name, "addresses": _with_prefixes(end), "neighbours": neighbours(made, end)}
         for end in ends
-        for own, prefix in ((end.ip4, end.prefix4), (_global(end), end.prefix6))
-        for address in own[1:]
     ]
-    routes: tuple[Route, ...] = made.plan.routes[host]
-    ways = [[route.destination, route.gateway] for route in routes]
-    return guest.settings(ends[0].ip4[0] if ends else None, more, ways, False)
+    switch = {"socket_path": SWITCH_SOCKET, "host": host, "links": links} if ends else None
+    return guest.settings(first=ends[0].ip4[0] if ends else None, routes=ways, switch=switch)
+
+
+def _with_prefixes(end: Interface) -> list[str]:
+    six = [(text, end.prefix6 if text in _global(end) else 64) for text in end.ip6]
+    return [f"{text}/{prefix}" for text, prefix in (*((text, end.prefix4) for text in end.ip4), *six)]
+
+
+def neighbours(made: Layout, own: Interface) -> list[list[str]]:
+    """[address, MAC] of all others on a network, where there are so many hosts that they should not ask."""
+    if not many_neighbours(made.topology):
+        return []
+    others = [end for ends in made.plan.interfaces.values() for end in ends if end.network == own.network]
+    return [[text, end.mac] for end in others if end.host != own.host for text in (*end.ip4, *end.ip6)]
 
 
 def _global(end: Interface) -> tuple[str, ...]:
@@ -292,18 +258,3 @@ def _real(end: Interface, told: Sequence[Mapping[str, Any]]) -> Interface:
             ip6 = (*mine, *(text for text in seen6 if text not in mine))
             return replace(end, name=one["name"], mac=one["mac"], mtu=one["mtu"], ip6=ip6)
     raise LabError(f"host {end.host} has no interface on network {end.network}: {end.ip4[0]} is missing")
-
-
-def taken_subnets(networks: Iterable[Mapping[str, Any]], routes: str) -> list[Subnet]:
-    """Subnets in use: of Docker's networks as its API lists them, and in the text of /proc/net/route."""
-    found: list[Subnet] = []
-    for network in networks:
-        for pool in (network.get("IPAM") or {}).get("Config") or ():
-            if pool.get("Subnet"):
-                found.append(ipaddress.ip_network(pool["Subnet"], strict=False))
-    for line in routes.splitlines()[1:]:
-        words = line.split()
-        if len(words) > 7 and words[7] != "00000000":
-            destination, mask = (int.from_bytes(bytes.fromhex(words[place]), "little") for place in (1, 7))
-            found.append(IPv4Network((str(IPv4Address(destination)), str(IPv4Address(mask))), strict=False))
-    return found

@@ -10,9 +10,11 @@ import json
 import os
 import socket
 import struct
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` takes milliseconds to import, and every host would wait for it
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 READER = """
@@ -44,7 +46,12 @@ def bootstrap(settings: dict[str, Any], guest: str, confinement: str, agent: str
 
 
 def settings(
-    first: str | None, addresses: list[list[str]], routes: list[list[str]], forget: bool
+    *,
+    first: str | None,
+    addresses: Sequence[Sequence[str]] = (),
+    routes: Sequence[Sequence[str]] = (),
+    forget: bool = False,
+    switch: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The settings that `settle` takes.
 
@@ -52,8 +59,12 @@ def settings(
     addresses  more addresses of the host: [an address that the interface has, the new one with prefix length]
     routes     [destination as CIDR, gateway]
     forget     whether the host was used before, so that what its kernel remembers of that has to go
+    switch     None, or where the host gets its links (`lab.engines.switch`): "socket_path", "host" (its name) and
+               "links": of each its name, its addresses with prefix length, and [address, MAC] of its neighbours
     """
-    return {"first": first, "addresses": addresses, "routes": routes, "forget": forget}
+    return {
+        "first": first, "addresses": addresses, "routes": routes, "forget": forget, "switch": switch,
+    }  # fmt: skip
 
 
 LINKS_DOWN = """
@@ -96,11 +107,15 @@ while number == signal.SIGSTOP and time.monotonic() < deadline:
 It returns when all have stopped: a thread stops when it next comes by the kernel's signal handling.
 """
 
-RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_DELROUTE = 20, 21, 22, 24, 25
-RTA_DST, RTA_OIF, RTA_GATEWAY, IFA_ADDRESS, IFA_LOCAL = 1, 4, 5, 1, 2
+RTM_NEWLINK, RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 16, 20, 21, 22
+RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWNEIGH = 24, 25, 28
+NDA_DST, NDA_LLADDR, NUD_PERMANENT, IFF_UP = 1, 2, 0x80, 1
+RTA_DST, RTA_OIF, RTA_GATEWAY, IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 4, 5, 1, 2, 4
 REQUEST, ACKNOWLEDGE, DUMP, REPLACE, CREATE = 1, 4, 0x300, 0x100, 0x400
 NODAD, TENTATIVE = 2, 0x40
-"""linux/rtnetlink.h, linux/netlink.h, linux/if_addr.h."""
+"""linux/rtnetlink.h, linux/netlink.h, linux/if_addr.h, linux/neighbour.h."""
+PATIENCE_S = 20.0
+"""The longest that a host waits for its switch."""
 FORGET = """
 ss --kill --tcp --numeric state time-wait; ip tcp_metrics flush all; ip neigh flush all
 find /tmp /run -mindepth 1 ! -name healthy -delete
@@ -116,6 +131,8 @@ def settle(wanted: dict[str, Any]) -> None:
     """No default route, the multicast route, more addresses and routes; raises OSError as the kernel says."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as netlink:
         netlink.bind((0, 0))
+        if wanted["switch"]:
+            join(netlink, **wanted["switch"])
         for family in (socket.AF_INET, socket.AF_INET6):
             delete_default_routes(netlink, family)
         indexes = {}
@@ -124,8 +141,10 @@ def settle(wanted: dict[str, Any]) -> None:
             if found["tentative"]:
                 skip_detection(netlink, found)
         if wanted["first"] in indexes:
-            message = route(socket.AF_INET, "224.0.0.0/4", None, indexes[wanted["first"]])
-            ask(netlink, RTM_NEWROUTE, CREATE | REPLACE, message)
+            groups = ["224.0.0.0/4", *(["255.255.255.255/32"] if wanted["switch"] else [])]
+            for group in groups:  # as on a machine with a default route, which a lab does not have
+                message = route(socket.AF_INET, group, None, indexes[wanted["first"]])
+                ask(netlink, RTM_NEWROUTE, CREATE | REPLACE, message)
         for there, new in wanted["addresses"]:
             ask(netlink, RTM_NEWADDR, CREATE | REPLACE, address(new, indexes[there]))
         for destination, gateway in wanted["routes"]:
@@ -134,6 +153,76 @@ def settle(wanted: dict[str, Any]) -> None:
     if wanted["forget"]:
         quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
         os.waitpid(os.posix_spawn("/bin/sh", ["sh", "-c", FORGET], os.environ, file_actions=quiet), 0)
+
+
+def join(netlink: Any, socket_path: str, host: str, links: list[dict[str, Any]]) -> None:
+    """Get the links of this host from its switch, and bring them up; returns when packets pass. Raises OSError."""
+    with connected(socket_path) as switch:
+        namespace = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        socket.send_fds(switch, [host.encode()], [namespace])
+        os.close(namespace)
+        heard(switch)
+        for link in links:
+            begin(netlink, link)
+        switch.sendall(b"up")
+        heard(switch)
+
+
+def connected(path: str) -> socket.socket:
+    """A connection to the switch, which may begin later than we do; raises OSError where it never does."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(PATIENCE_S)
+        try:
+            connection.connect(path)
+            return connection
+        except OSError:
+            connection.close()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.002)
+
+
+def heard(switch: socket.socket) -> None:
+    """Wait for the switch's answer; raises OSError with what it says is wrong."""
+    said = b""
+    while not said.endswith(b"\n"):
+        part = switch.recv(4096)
+        if not part:
+            raise ConnectionError("the lab's switch ended")
+        said += part
+    if said != b"\n":
+        raise OSError(said.decode("utf-8", "replace").strip())
+
+
+def begin(netlink: Any, link: dict[str, Any]) -> None:
+    """Bring a link up with its addresses and with neighbours that are never asked for (see `lab.addressing.MANY`)."""
+    index = socket.if_nametoindex(link["name"])
+    ask(netlink, RTM_NEWLINK, 0, struct.pack("=BxHiII", 0, 0, index, IFF_UP, IFF_UP))
+    for text in link["addresses"]:
+        if ":" not in text or has_ip6():
+            ask(netlink, RTM_NEWADDR, CREATE | REPLACE, address(text, index))
+    for text, mac in link["neighbours"]:
+        if ":" not in text or has_ip6():
+            ask(netlink, RTM_NEWNEIGH, CREATE | REPLACE, neighbour(text, mac, index))
+
+
+def has_ip6() -> bool:
+    """Whether this host has IPv6: the kernel may lack it, and a scenario may turn it off."""
+    try:
+        with open("/proc/sys/net/ipv6/conf/all/disable_ipv6") as file:
+            return file.read().strip() == "0"
+    except OSError:
+        return False
+
+
+def neighbour(text: str, mac: str, index: int) -> bytes:
+    """The body of a message about a permanent neighbour (struct ndmsg, rtnetlink(7))."""
+    family = socket.AF_INET6 if ":" in text else socket.AF_INET
+    body = struct.pack("=BxxxiHBB", family, index, NUD_PERMANENT, 0, 0)
+    body += attribute(NDA_DST, socket.inet_pton(family, text))
+    return body + attribute(NDA_LLADDR, bytes.fromhex(mac.replace(":", "")))
 
 
 def delete_default_routes(netlink: Any, family: int) -> None:
@@ -212,6 +301,9 @@ def address(text: str, index: int) -> bytes:
     link_scope = 253 if number.startswith("fe80") else 0
     flags = NODAD if family == socket.AF_INET6 else 0
     body = struct.pack("=BBBBI", family, int(prefix), flags, link_scope, index)
+    if family == socket.AF_INET and int(prefix) < 31:  # RFC 3021: a /31 has no broadcast address
+        last = int.from_bytes(packed, "big") | (1 << 32 - int(prefix)) - 1
+        body += attribute(IFA_BROADCAST, last.to_bytes(4, "big"))
     return body + attribute(IFA_LOCAL, packed) + attribute(IFA_ADDRESS, packed)
 
 

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lab.addressing import Plan, names_and_addresses, plan
+from lab.addressing import Plan, many_neighbours, names_and_addresses, plan
 from lab.channel import Channel, SocketStream
 from lab.engine import Interface
 from lab.engines.child import Child, ChildGone, collect
@@ -41,6 +41,7 @@ def wire_plan(topology: Topology, planned: Plan) -> dict[str, Any]:
     return {
         "networks": [{"mtu": network.mtu} for network in topology.networks],
         "hosts": [_host_plan(host, planned, number) for host in topology.hosts],
+        "neighbours": many_neighbours(topology),
         "programs": None if topology.programs is None else os.path.realpath(topology.programs),
         "texts": {
             "/etc/hosts": names_and_addresses(planned.interfaces),

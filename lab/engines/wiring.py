@@ -19,11 +19,6 @@ from lab.netlink import Netlink, NetlinkError
 
 FIRST_BRIDGE, FIRST_LINK, FIRST_PORT = 10, 10, 10_000
 """Indexes of bridges, of a host's links and of bridge ports; the kernel's own tunnels may have lower ones."""
-MANY = 20
-"""From so many hosts on every host knows every neighbour for good: the kernel has one neighbour table for the
-whole machine, of 1024 entries (net.ipv4.neigh.default.gc_thresh3), and permanent ones do not count."""
-TOO_MANY = 256
-"""From so many hosts on that would be more entries than is worth it: they grow with the square."""
 SETTLE_S = 10.0
 
 QUIET = (
@@ -241,7 +236,7 @@ class _Neighbours:
     """Permanent neighbour entries for each network, made once and used for all its hosts."""
 
     def __init__(self, plan: dict[str, Any]) -> None:
-        self._wanted = MANY <= len(plan["hosts"]) < TOO_MANY
+        self._wanted = plan["neighbours"]
         self._of: dict[tuple[int, int], list[tuple[str, bytes]]] = {}
         self._ends: dict[int, list[dict[str, Any]]] = {}
         for host in plan["hosts"] if self._wanted else ():

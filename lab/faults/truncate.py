@@ -15,8 +15,6 @@ SHORTEST = 14
 class Truncate:
     """Cut frames off; a receiver finds that the lengths in the headers do not fit, and discards them.
 
-    Docker's bridge may discard them before, where the machine's own filter looks at what bridges pass on.
-
     length  how many bytes of the frame are left, Ethernet header included; 14 at least
     """
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from lab.container import CAPABILITIES, IMAGE, SYSCTLS
+from lab.container import CAPABILITIES, IMAGE, QUIET_SYSCTLS, SWITCH_FOLDER, SWITCH_SYSCTLS, SYSCTLS
 from lab.engines import docker_plan
 from lab.errors import LabError, Unsupported
 from lab.topology import Host, Network, Topology
@@ -18,8 +15,8 @@ from lab.topology import Host, Network, Topology
 LABELS = {"socket-lab.run": "abc"}
 
 
-def planned(topology: Topology, run: str = "abc", taken: tuple[str, ...] = ()) -> docker_plan.Layout:
-    return docker_plan.layout(topology, run, LABELS, [ipaddress.ip_network(one) for one in taken])
+def planned(topology: Topology) -> docker_plan.Layout:
+    return docker_plan.layout(topology, "abc", LABELS)
 
 
 def config(topology: Topology, host: str) -> dict[str, Any]:
@@ -27,71 +24,68 @@ def config(topology: Topology, host: str) -> dict[str, Any]:
     return docker_plan.container_config(planned(topology), one, docker_plan.sysctls(one))
 
 
-@given(st.text(max_size=8), st.sets(st.integers(0, 255), max_size=250))
-@settings(max_examples=60, deadline=None)
-def test_subnets_are_ones_that_nobody_has(run: str, second: set[int]) -> None:
-    taken = tuple(f"10.{number}.0.0/16" for number in second)
-    (network,) = planned(Topology.simple("a", "b"), run, taken).topology.networks
-    subnet4, subnet6 = (
-        ipaddress.ip_network(network.subnet4 or ""),
-        ipaddress.ip_network(network.subnet6 or ""),
-    )
-    assert isinstance(subnet4, ipaddress.IPv4Network) and isinstance(subnet6, ipaddress.IPv6Network)
-    assert subnet4.is_private and not any(subnet4.overlaps(ipaddress.IPv4Network(one)) for one in taken)
-    assert subnet6.subnet_of(ipaddress.IPv6Network("fd00::/8")) and subnet6.prefixlen == 64
+def test_no_container_has_a_network_of_dockers() -> None:
+    made = planned(Topology((Host("r", router=True), Host("a")), (Network("n", ("r", "a"), mtu=576),)))
+    hosts = [config(made.topology, name) for name in ("r", "a")]
+    for told in (*hosts, docker_plan.switch_config(made, SWITCH_SYSCTLS)):
+        assert told["HostConfig"]["NetworkMode"] == "none" and "NetworkingConfig" not in told
+        assert "PortBindings" not in told["HostConfig"] and "PidMode" not in told["HostConfig"]
 
 
-def test_two_runs_choose_differently_and_one_run_the_same() -> None:
-    topology = Topology.simple("a", "b")
-    assert planned(topology, "one").topology != planned(topology, "two").topology
-    assert planned(topology, "one").topology == planned(topology, "one").topology
+def test_the_switch_may_do_nothing_but_switch() -> None:
+    told = docker_plan.switch_config(planned(Topology.simple("a", "b")), SWITCH_SYSCTLS)
+    host = told["HostConfig"]
+    assert host["CapDrop"] == ["ALL"] and host["CapAdd"] == ["NET_ADMIN"]
+    assert host["SecurityOpt"] == ["no-new-privileges"] and not host["Mounts"] and "Privileged" not in host
+    assert list(told["Volumes"]) == [SWITCH_FOLDER] and told["Labels"] == LABELS
+    assert config(Topology.simple("a", "b"), "a")["HostConfig"]["VolumesFrom"] == ["socket-lab-abc:ro"]
 
 
-def test_nothing_free_is_an_error() -> None:
-    with pytest.raises(LabError, match="no private subnet is free"):
-        planned(Topology.simple("a"), taken=("10.0.0.0/8",))
-
-
-@given(st.integers(1, 30))
-@settings(max_examples=30, deadline=None)
-def test_docker_keeps_an_address_that_no_host_has(hosts: int) -> None:
-    names = tuple(f"h{number}" for number in range(hosts))
-    topology = Topology(
-        tuple(Host(name) for name in names), (Network("n", names, "192.0.2.0/27", "2001:db8::/64"),)
-    )
-    if hosts == 30:  # all that the subnet has
-        with pytest.raises(Unsupported, match="no room"):
-            docker_plan.network_arguments(planned(topology), topology.networks[0])
-        return
+def test_the_switch_is_told_all_ends_and_hosts_all_their_links() -> None:
+    topology = Topology((Host("a"), Host("r", router=True), Host("b", addresses={"m": ("192.0.2.9", "192.0.2.10")})),
+                        (Network("n", ("a", "r"), mtu=576), Network("m", ("r", "b"))))  # fmt: skip
     made = planned(topology)
-    pools = docker_plan.network_arguments(made, made.topology.networks[0])["ipam"]["Config"]
-    had = {
-        address for ends in made.plan.interfaces.values() for end in ends for address in (*end.ip4, *end.ip6)
-    }
-    assert [pool["Subnet"] for pool in pools] == ["192.0.2.0/27", "2001:db8::/64"]
-    for pool in pools:
-        assert pool["Gateway"] not in had
-        assert ipaddress.ip_address(pool["Gateway"]) in ipaddress.ip_network(pool["Subnet"])
+    request = docker_plan.switch_request(made)
+    assert request["networks"] == [{"mtu": 576}, {"mtu": 1500}]
+    assert [(end["network"], end["name"], end["mtu"]) for end in request["hosts"]["r"]] == [
+        (0, "eth0", 576), (1, "eth1", 1500)]  # fmt: skip
+    told = docker_plan.guest_settings(made, "b")
+    (link,) = told["switch"]["links"]
+    assert link["addresses"][:2] == ["192.0.2.9/24", "192.0.2.10/24"] and link["neighbours"] == []
+    assert link["addresses"][-1].startswith("fe80:") and link["addresses"][-1].endswith("/64")
+    assert told["routes"] == [["10.0.0.0/24", made.plan.interfaces["r"][1].ip4[0]],
+                              ["fd00:1::/64", made.plan.interfaces["r"][1].ip6[0]]]  # fmt: skip
+    assert told["first"] == "192.0.2.9"
 
 
-def test_networks_are_internal_unless_there_are_routers() -> None:
-    simple = planned(Topology.simple("a", "b"))
-    told = docker_plan.network_arguments(simple, simple.topology.networks[0])
-    assert told["internal"] and told["enable_ipv6"] and told["labels"] == LABELS
-    assert told["options"]["com.docker.network.bridge.inhibit_ipv4"] == "true"
-    routed = planned(Topology((Host("r", router=True),), (Network("n", ("r",), mtu=576),)))
-    told = docker_plan.network_arguments(routed, routed.topology.networks[0])
-    assert not told["internal"]
-    assert told["options"]["com.docker.network.bridge.enable_ip_masquerade"] == "false"
-    assert told["options"]["com.docker.network.bridge.inhibit_ipv4"] == "true"
-    assert told["options"]["com.docker.network.driver.mtu"] == "576"
+@pytest.mark.parametrize(("hosts", "known"), [(19, 0), (20, 19 * 3), (255, 254 * 3), (256, 0)])
+def test_many_hosts_know_each_other_for_good(hosts: int, known: int) -> None:
+    made = planned(Topology.simple(*(f"h{number}" for number in range(hosts))))
+    (link,) = docker_plan.guest_settings(made, "h0")["switch"]["links"]
+    assert len(link["neighbours"]) == known
+    assert not {mac for _, mac in link["neighbours"]} & {made.plan.interfaces["h0"][0].mac}
+
+
+def test_settings_of_a_link_are_those_of_all_links_to_come() -> None:
+    host = Host(
+        "a", sysctls={"net.ipv4.conf.eth0.arp_accept": "1", "net.ipv6.neigh.eth1.mcast_solicit?": "2"}
+    )
+    told = docker_plan.sysctls(host)
+    assert (
+        told["net.ipv4.conf.default.arp_accept"] == "1"
+        and told["net.ipv6.neigh.default.mcast_solicit"] == "2"
+    )
+    assert not [key for key in told if ".eth" in key]
+    differing = {f"net.ipv4.conf.eth{number}.arp_accept": str(number) for number in (0, 1)}
+    with pytest.raises(Unsupported, match="all links of a host the same settings"):
+        docker_plan.sysctls(Host("a", sysctls=differing))
 
 
 def test_a_container_is_never_privileged() -> None:
     host = config(Topology.simple("a", "b"), "a")["HostConfig"]
     assert "Privileged" not in host and host["CapDrop"] == ["ALL"]
     assert host["CapAdd"] == list(CAPABILITIES) and host["SecurityOpt"] == ["no-new-privileges"]
-    assert host["Sysctls"] == SYSCTLS
+    assert host["Sysctls"] == {**SYSCTLS, **QUIET_SYSCTLS}
     assert "PortBindings" not in host and "Binds" not in host
 
 
@@ -101,7 +95,6 @@ def test_names_of_all_hosts_with_all_addresses() -> None:
     lines = config(topology, "a")["HostConfig"]["ExtraHosts"]
     assert {"b:192.0.2.9", "b:192.0.2.10", "b:2001:db8::9", "a:192.0.2.1", "a:2001:db8::1"} <= set(lines)
     assert not [line for line in lines if "fe80" in line]
-    assert docker_plan.guest_settings(planned(topology), "b")["addresses"] == [["192.0.2.9", "192.0.2.10/24"]]
 
 
 def test_what_a_host_asks_for() -> None:
@@ -124,7 +117,7 @@ def test_what_a_host_asks_for() -> None:
 
 def test_a_host_without_a_network() -> None:
     told = config(Topology((Host("a"),), ()), "a")
-    assert told["HostConfig"]["NetworkMode"] == "none" and told["NetworkingConfig"] == {"EndpointsConfig": {}}
+    assert told["HostConfig"]["NetworkMode"] == "none" and "VolumesFrom" not in told["HostConfig"]
     assert docker_plan.guest_settings(planned(Topology((Host("a"),), ())), "a")["first"] is None
 
 
@@ -148,17 +141,3 @@ def test_interfaces_are_known_by_their_address() -> None:
     assert (second.name, second.mtu) == ("eth0", 1400)
     with pytest.raises(LabError, match=r"no interface on network n: 192\.0\.2\.1 is missing"):
         docker_plan.real_interfaces(made.plan.interfaces["a"], seen[:1])
-
-
-def test_taken_subnets() -> None:
-    networks = [
-        {"IPAM": {"Config": [{"Subnet": "172.18.0.0/16"}, {"Subnet": "fd00::/64"}]}},
-        {"IPAM": {"Config": None}},
-    ]
-    routes = (
-        "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
-        "eth0\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
-        "eth0\t000010AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
-    )
-    assert [str(one) for one in docker_plan.taken_subnets(networks, routes)] == [
-        "172.18.0.0/16", "fd00::/64", "172.16.0.0/16"]  # fmt: skip

@@ -66,7 +66,7 @@ def test_the_network_leads_nowhere() -> None:
     network = said()["networks"]["lab"]
     assert network["internal"] is True
     assert network["enable_ipv6"] is True
-    assert network["driver_opts"] == container.WITHOUT_BRIDGE_ADDRESS
+    assert network["driver_opts"] == {"com.docker.network.bridge.inhibit_ipv4": "true"}
 
 
 def simple(**changes: Any) -> Topology:
@@ -100,6 +100,7 @@ def test_plain_topologies_fit(topology: Topology) -> None:
         Topology((Host("server"), Host("client")), (Network("lab", ("server",)),)),
         Topology((Host("server"), Host("client")), (Network("lab", ("server", "client"), mtu=1400),)),
         Topology((Host("server"), Host("client")), (Network("lab", ("server", "client"), "192.0.2.0/24"),)),
+        replace(Topology.simple("server", "client"), unusual=True),
         simple(image="debian"),
         simple(sysctls={"net.ipv4.tcp_sack": "0"}),
         simple(limits={"nofile": 10}),

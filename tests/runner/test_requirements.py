@@ -8,17 +8,16 @@ import pytest
 
 from lab import engine as engines
 from lab.errors import Unsupported
-from lab.topology import Host, Network, Topology
+from lab.topology import Topology
 from runner import requirements
 from runner.errors import Misplaced
 from runner.model import Surroundings
 from tests.playing import play_text
 
 PAIR = Topology.simple("a", "b")
-ROUTED = Topology((Host("a"), Host("gate", router=True)), (Network("lab", ("a", "gate")),))
 
 
-@pytest.mark.parametrize("text", ["forged-source", "multicast", "program sh", "kernel sctp"])
+@pytest.mark.parametrize("text", [*requirements.OF_NETWORKS, "program sh", "kernel sctp"])
 def test_what_can_be_required_is_read(text: str) -> None:
     assert requirements.read_requirement(text, Surroundings()) == text
 
@@ -30,15 +29,6 @@ def test_anything_else_is_a_mistake(text: str, meant: str) -> None:
     with pytest.raises(Misplaced) as wrong:
         requirements.read_requirement(text, Surroundings())
     assert wrong.value.suggestion == meant
-
-
-@pytest.mark.parametrize("one", ["forged-source", "multicast"])
-def test_only_internal_networks_of_docker_drop_them(one: str) -> None:
-    with pytest.raises(Unsupported, match=f"{one}: Docker's internal networks drop"):
-        requirements.check_engine([one], "docker", PAIR)
-    requirements.check_engine([one], "docker", ROUTED)
-    requirements.check_engine([one], "netns", PAIR)
-    requirements.check_engine(["program sh"], "docker", PAIR)
 
 
 def test_hosts_are_asked_for_programs_and_kernels(tmp_path: Path) -> None:
