@@ -234,6 +234,20 @@ def inspect(capture: Path, condition: str, everything: bool, opened: bool) -> in
     return PASSED
 
 
+@cli.command()
+@click.argument("sources", metavar="[CAPTURE|RUN]...", nargs=-1, type=click.Path(path_type=Path))
+@_RUNS
+def record(sources: tuple[Path, ...], runs: Path) -> int:
+    """Draft a scenario's expectations from what was recorded.
+
+    From a capture, a run, or several runs: then with `?` where they differ. Without an argument: the latest run.
+    """
+    from runner.recording import recorded
+
+    click.echo(recorded(sources or (_latest(runs),)), nl=False)
+    return PASSED
+
+
 # --- reference ------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from runner.evidence import Evidence
 from runner.flows import Flow, select
 from runner.headers import ICMP, ICMPV6, IGMP, PSH, TCP, UDP
-from runner.packets import Packet, Transmission
+from runner.packets import Header, Packet, Transmission
 from runner.quoting import quoted
 from runner.words import words_of
 
@@ -50,7 +50,17 @@ def line(transmission: Transmission, left: str | None = None) -> str:
 def words(transmission: Transmission) -> str:
     """What the packet is and carries: `SYN,ACK`, `PSH,ACK  "hello"`, `echo-request  "ping"`."""
     packet = transmission.sent
-    return "  ".join((" ".join(words_of(packet.header)), *_payload(packet)))
+    return "  ".join(part for part in (words_for(packet.header), payload_of(packet)) if part)
+
+
+def words_for(header: Header) -> str:
+    """What a packet is, by its header: `SYN,ACK`."""
+    return " ".join(words_of(header))
+
+
+def payload_of(packet: Packet) -> str:
+    """The payload of a packet as a line has it, empty where it means nothing to a reader."""
+    return "  ".join(_payload(packet))
 
 
 def _payload(packet: Packet) -> list[str]:
