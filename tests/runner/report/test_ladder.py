@@ -212,7 +212,7 @@ def test_calls_may_be_written_in_c(tmp_path: Path, columns: int) -> None:
     lines = drawn(echo().evidence(tmp_path), columns, details=Details(in_c=True))
     assert all(width(line) <= columns for line in lines)
     assert "= 9" in row_with(lines, "send", "PSH,ACK")
-    assert any("└ connect = 0" in line for line in lines)
+    assert any("└ connect" in line for line in lines)
     if columns == 160:
         row_with(lines, 'connect(c, {AF_INET, "10.0.0.2", 8888}, 16)')
         row_with(lines, 'recv(conn, "hello lab", 1024, 0) = 9')
