@@ -61,39 +61,50 @@ def field_problem(layer: str, field: str) -> str | None:
 
 
 @lru_cache(2048)
-def dissected(data: bytes, link: int = ETHERNET) -> Any:
-    """The frame as scapy's packet; nothing that scapy raises on hostile bytes gets out, they become Raw."""
+def dissected(data: bytes, link: int = ETHERNET, carries: str = "") -> Any:
+    """The frame as scapy's packet; nothing that scapy raises on hostile bytes gets out, they become Raw.
+
+    `carries` is the layer that its payload is where no port says so.
+    """
     scapy = _scapy()
     try:
         if link in _RAW_LINKS:
-            return (scapy.IPv6 if data[:1] >= b"\x60" else scapy.IP)(data)
-        first = scapy.conf.l2types.num2layer.get(link, scapy.Raw)
-        return first(data)
+            packet = (scapy.IPv6 if data[:1] >= b"\x60" else scapy.IP)(data)
+        else:
+            packet = scapy.conf.l2types.num2layer.get(link, scapy.Raw)(data)
+        last = packet.lastlayer()
+        if carries and isinstance(last, scapy.Raw) and last.underlayer is not None:
+            beneath = last.underlayer
+            beneath.remove_payload()
+            beneath.add_payload(layers()[carries](last.load))
+        return packet
     except Exception:  # scapy promises nothing about malformed bytes
         return scapy.Raw(data)
 
 
-def has_layer(data: bytes, link: int, layer: str) -> bool:
+def has_layer(data: bytes, link: int, layer: str, carries: str = "") -> bool:
     """Whether scapy finds that layer in the frame."""
     found = layers().get(layer)
-    return found is not None and found in dissected(data, link)
+    return found is not None and found in dissected(data, link, carries)
 
 
-def value(data: bytes, link: int, layer: str, field: str) -> int | str | bytes | None:
+def value(data: bytes, link: int, layer: str, field: str, carries: str = "") -> int | str | bytes | None:
     """A field of the first such layer; None where the frame has none. Flags are letters, other objects their
     text.
     """
     found = layers().get(layer)
-    packet = dissected(data, link)
+    packet = dissected(data, link, carries)
     if found is None or found not in packet:
         return None
     return plain(getattr(packet[found], field, None))
 
 
 def plain(value: Any) -> int | str | bytes | None:
-    """A value of scapy's as a number, text or bytes."""
+    """A value of scapy's as a number, text or bytes; of ASN.1's objects what they hold."""
     if value is None or type(value) in (int, str, bytes):
         return value  # type: ignore[no-any-return]
+    if isinstance(value, _scapy().ASN1_Object):  # a value of ASN.1 (X.690) with its tag
+        return plain(value.val)
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, bytes):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lab import capture
 from lab.engine import Interface
-from runner import history, rundir, struck, wire
+from runner import history, rundir, struck, transfers, wire
 from runner.errors import Blind, UsageError
 from runner.headers import decode
 from runner.history import CallRecord, FaultRecord, Record
@@ -211,6 +211,7 @@ def load(folder: Path) -> Evidence:
         raise UsageError(f"{folder} is not the directory of a run: {error}") from None
     with _without_collection():
         packets, damage = _packets(folder / CAPTURE, info.interfaces)
+        packets = list(transfers.told(packets))
         found = struck.find((one for one in records if isinstance(one, FaultRecord)), packets)
         pairing = wire.pair(packets, info.interfaces, info.captures, found)
     return Evidence(info, records, tuple(packets), pairing.transmissions, pairing.copies, damage)

@@ -157,7 +157,7 @@ def has_layer(packet: Packet, layer: str) -> bool:
     has = _HAS.get(layer)
     if has is not None and (has(packet) or packet.header.protocol not in _TUNNELS):
         return has(packet)
-    return dissect.has_layer(packet.data, packet.link, layer)
+    return dissect.has_layer(packet.data, packet.link, layer, packet.carries)
 
 
 def value(packet: Packet, field: str) -> Value:
@@ -169,14 +169,14 @@ def value(packet: Packet, field: str) -> Value:
     layer, _, name = field.partition(".")
     common = _COMMON.get(layer)
     if common is None or (packet.header.protocol in _TUNNELS and not _HAS[layer](packet)):
-        return dissect.value(packet.data, packet.link, layer, name)
+        return dissect.value(packet.data, packet.link, layer, name, packet.carries)
     if not _HAS[layer](packet):
         return None
     if layer == "ICMP" and name in _NUMBERED:
         return _NUMBERED[name](packet) if packet.header.type in _ECHOES else None
     reader = common.get(name)
     if reader is None or _is_unusual(packet, layer):
-        return dissect.value(packet.data, packet.link, layer, name)
+        return dissect.value(packet.data, packet.link, layer, name, packet.carries)
     return reader(packet)
 
 
