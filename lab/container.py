@@ -7,6 +7,9 @@ from __future__ import annotations
 
 IMAGE = "socket-lab/host"
 BASE_IMAGE = "socket-lab/base"
+SERVERS_IMAGE = "socket-lab/servers"
+"""For hosts that run servers of Debian's packages, or C."""
+OWN_IMAGES = (IMAGE, SERVERS_IMAGE)
 
 CAPABILITIES = (
     "CHOWN",

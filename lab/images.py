@@ -1,4 +1,4 @@
-"""Builds the image of the lab's hosts: `python -m lab.images`.
+"""Builds the images of the lab's hosts: `python -m lab.images`.
 
 The base comes from a registry where one answers, else from the Debian packages that this machine's apt is set
 up for. An image is built again only when what it is made of changed: its label holds a digest of that. No
@@ -20,12 +20,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lab import debian
-from lab.container import BASE_IMAGE, IMAGE, RECIPE_LABEL
+from lab.container import BASE_IMAGE, IMAGE, RECIPE_LABEL, SERVERS_IMAGE
 from lab.docker_socket import START_DOCKER
 from lab.engine import Reporter
 from lab.errors import LabError
 
 FOLDER = Path(__file__).resolve().parent.parent / "images"
+PROGRAMS = FOLDER.parent / "scenarios" / "programs"
+"""The programs of the scenarios: those in C are compiled into an image."""
 PACKAGES = ("iproute2", "libpython3-stdlib", "procps", "python3-minimal", "tcpdump")
 """What the agent needs (Python with its library), and what people look around with."""
 PULLED = "debian:bookworm-slim"
@@ -47,6 +49,25 @@ def build(report: Reporter, *, folder: Path = FOLDER, name: str = IMAGE, base: s
         _build_base(report, folder / "base", base, f"{RECIPE_LABEL}={wanted_base}")
     report(f"Building {name} from images/host/Dockerfile.")
     _docker_build(folder / "host", name, f"{RECIPE_LABEL}={wanted}", {})
+    return True
+
+
+def build_servers(
+    report: Reporter, *, folder: Path = FOLDER, name: str = SERVERS_IMAGE, programs: Path = PROGRAMS
+) -> bool:
+    """Bring the image with real servers and C programs up to date, as `build` does; it is made from the hosts' own."""
+    beneath = digest(folder / "host", (digest(folder / "base", PACKAGES),))
+    with tempfile.TemporaryDirectory() as made:
+        context = Path(made) / "servers"
+        shutil.copytree(folder / "servers", context)
+        (context / "programs").mkdir()
+        for source in sorted(programs.glob("*.c")):
+            shutil.copyfile(source, context / "programs" / source.name)
+        wanted = digest(context, (beneath,))
+        if recipes(name).get(name) == wanted:
+            return False
+        report(f"Building {name} from images/servers/Dockerfile (about half a minute).")
+        _docker_build(context, name, f"{RECIPE_LABEL}={wanted}", {})
     return True
 
 
@@ -189,21 +210,37 @@ def _mmdebstrap() -> Iterator[str]:
 
 def _docker_build(folder: Path, name: str, label: str, arguments: Mapping[str, str]) -> None:
     settings = [f"--build-arg={key}={value}" for key, value in arguments.items()]
-    # The classic builder: BuildKit asks a registry for the image named in FROM, also where it is here.
+    # The classic builder: BuildKit asks a registry for the image named in FROM, also where it is here. The machine's
+    # own network: what its apt reaches, a proxy on it included, the build reaches too.
     docker(
-        "build", "--tag", name, "--label", label, *settings, str(folder), environment={"DOCKER_BUILDKIT": "0"}
+        "build",
+        "--network",
+        "host",
+        "--tag",
+        name,
+        "--label",
+        label,
+        *settings,
+        str(folder),
+        environment={"DOCKER_BUILDKIT": "0"},
     )
 
 
 def main() -> int:
     """Build what is missing and say so; 0, or 3 where it cannot be built."""
     try:
-        built = build(lambda line: print(line, flush=True))
+        built = {IMAGE: build(_say)}
+        built[SERVERS_IMAGE] = build_servers(_say)
     except LabError as error:
         print(error, file=sys.stderr)
         return 3
-    print(f"{IMAGE} is ready." if built else f"{IMAGE} is up to date.")
+    for name, anew in built.items():
+        print(f"{name} is ready." if anew else f"{name} is up to date.")
     return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 if __name__ == "__main__":

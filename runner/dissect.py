@@ -103,8 +103,8 @@ def plain(value: Any) -> int | str | bytes | None:
     """A value of scapy's as a number, text or bytes; of ASN.1's objects what they hold."""
     if value is None or type(value) in (int, str, bytes):
         return value  # type: ignore[no-any-return]
-    if isinstance(value, _scapy().ASN1_Object):  # a value of ASN.1 (X.690) with its tag
-        return plain(value.val)
+    if isinstance(value, _scapy().ASN1_Object):  # a value of ASN.1 (X.690) with its tag; NULL is none
+        return None if isinstance(value, _scapy().ASN1_NULL) else plain(value.val)
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, bytes):

@@ -41,7 +41,7 @@ def examine() -> list[Ability]:
     found += [_engine(name) for name in engines.ENGINES]
     if any(one.name == "engine docker" and one.there for one in found):
         found += [_compose(), _image()]
-    return [*found, *_readers()]
+    return [*found, _servers(), *_readers()]
 
 
 def can_play(found: Iterable[Ability]) -> bool:
@@ -118,16 +118,31 @@ def _compose() -> Ability:
 
 def _image() -> Ability:
     from lab import images
-    from lab.container import IMAGE
+    from lab.container import IMAGE, SERVERS_IMAGE
 
     try:
         if images.is_built():
-            return Ability("image", True, f"{IMAGE} is built")
+            servers = images.recipes(SERVERS_IMAGE)
+            more = f", {SERVERS_IMAGE} too" if servers else f"; {SERVERS_IMAGE} is not (make images)"
+            return Ability("image", True, f"{IMAGE} is built{more}")
     except LabError as error:
         return Ability("image", False, error.what, error.remedy)
     return Ability(
         "image", False, f"{IMAGE} is not built yet, or its recipe has changed", "Build it: make images"
     )
+
+
+def _servers() -> Ability:
+    """What scenarios need of the machine where hosts are namespaces; containers have an image with all of it."""
+    from runner.requirements import PACKAGES
+
+    folders = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+    missing = [name for name in PACKAGES if shutil.which(name, path=folders) is None]
+    if not missing:
+        return Ability("servers", True, f"{', '.join(PACKAGES)} are here")
+    packages = " ".join(PACKAGES[name] for name in missing)
+    remedy = f"Scenarios with them are skipped on netns. On Debian and Ubuntu: apt-get install {packages}"
+    return Ability("servers", False, f"missing: {', '.join(missing)}", remedy)
 
 
 def _readers() -> list[Ability]:

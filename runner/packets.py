@@ -55,8 +55,8 @@ class Packet:
     """One frame as one host's capture saw it.
 
     `number` is its place in the capture file, from 1: Wireshark's frame number. `network` is the lab's name
-    of the link. `link` is the file format's number of the link: 1 is Ethernet, and a lab makes nothing else. `carries` is the
-    layer, by scapy's name, that the payload is where only earlier packets tell (`runner.transfers`).
+    of the link. `link` is the file format's number of the link: 1 is Ethernet, and a lab makes nothing else.
+    `carries` is what the payload is, by scapy's name, where only earlier packets tell (`runner.transfers`).
     """
 
     number: int

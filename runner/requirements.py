@@ -29,8 +29,15 @@ OF_NETWORKS = ("forged-source", "multicast", "broadcast", "fragments")
 """What can be required of networks: that they pass it. The labs made for a run do; the compose lab does not, and is not
 taken then.
 """
-_FIND = 'command -v "$0"'
-"""POSIX's way to ask whether there is a program (XCU, command)."""
+_FIND = 'PATH=$PATH:/usr/sbin:/sbin; command -v "$0"'
+"""POSIX's way to ask whether there is a program (XCU, command), also where only root's PATH has servers."""
+PACKAGES: Mapping[str, str] = {
+    "bird": "bird2",
+    "cc": "gcc libc6-dev",
+    "dnsmasq": "dnsmasq-base",
+    "snmpd": "snmpd",
+}
+"""A program of the scenarios -> Debian's packages that have it; on Ubuntu they have the same names."""
 
 
 def read_requirement(value: Any, around: Surroundings) -> str:
@@ -55,7 +62,8 @@ def check_hosts(requires: Sequence[str], lab: Lab) -> None:
         if kind == "kernel" and not _makes(lab, hosts[0], name):
             raise Unsupported(f"the kernel has no {name}")
         if kind == "program" and not any([_has_program(lab, host, name) for host in hosts]):
-            raise Unsupported(f"no host has the program {name}")
+            hint = f" (on Debian and Ubuntu: apt-get install {PACKAGES[name]})" if name in PACKAGES else ""
+            raise Unsupported(f"no host has the program {name}{hint}")
 
 
 def _makes(lab: Lab, host: str, name: str) -> bool:

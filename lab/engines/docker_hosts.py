@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import docker_socket
-from lab.container import IMAGE, RUN_LABEL, SWITCH_SYSCTLS
+from lab.container import IMAGE, OWN_IMAGES, RUN_LABEL, SWITCH_SYSCTLS
 from lab.engines import docker_plan
 from lab.engines.attached import AttachedStream
 from lab.engines.docker import NOT_FOUND, explanation, remove_container, saying, status
@@ -125,13 +125,7 @@ class _Making:
             except OSError as error:
                 if status(error) != NOT_FOUND or "image" not in explanation(error).lower():
                     raise
-                image = host.image or IMAGE
-                remedy = (
-                    "Build it: make images" if image == IMAGE else f"Pull or build it: docker pull {image}"
-                )
-                raise LabError(
-                    f"the image {image} of host {host.name} is not on this machine", remedy
-                ) from None
+                raise _without_image(host) from None
             container: str = made["Id"]
             if host.files:
                 self._client.put_archive(container, "/", archive(host.files))
@@ -145,6 +139,15 @@ class _Making:
         with self._lock:
             self._streams[container] = made
         return made
+
+
+def _without_image(host: Host) -> LabError:
+    """What to say of a host whose image is not here: one of ours is for the scenarios that name it alone."""
+    image = host.image or IMAGE
+    if image in OWN_IMAGES and host.image:
+        return Unsupported(f"host {host.name} wants the image {image}, which is not built yet: make images")
+    remedy = "Build it: make images" if image == IMAGE else f"Pull or build it: docker pull {image}"
+    return LabError(f"the image {image} of host {host.name} is not on this machine", remedy)
 
 
 def _lacking(host: Host, sysctls: Mapping[str, str], error: LabError) -> str:

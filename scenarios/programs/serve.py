@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 port, command = int(sys.argv[1]), sys.argv[2:]
 
@@ -10,9 +11,9 @@ port, command = int(sys.argv[1]), sys.argv[2:]
 def is_open():
     """Whether the kernel's tables have a UDP socket on that port (proc_pid_net(5))."""
     for table in ("/proc/net/udp", "/proc/net/udp6"):
-        with open(table) as rows:
-            if any(int(row.split()[1].rpartition(":")[2], 16) == port for row in list(rows)[1:]):
-                return True
+        rows = Path(table).read_text().splitlines()[1:]
+        if any(int(row.split()[1].rpartition(":")[2], 16) == port for row in rows):
+            return True
     return False
 
 

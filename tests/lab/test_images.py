@@ -116,6 +116,22 @@ def test_a_dockerfile_that_fails_is_a_sentence(recipe: tuple[Path, str]) -> None
 
 @pytest.mark.docker
 @pytest.mark.slow
+def test_the_image_with_servers_carries_the_c_programs_and_their_source(recipe: tuple[Path, str]) -> None:
+    folder, name = recipe
+    images.build(lambda line: None)
+    assert images.build_servers(lambda line: None, folder=folder, name=name)
+    assert not images.build_servers(lambda line: None, folder=folder, name=name)
+    for program in sorted(images.PROGRAMS.glob("*.c")):
+        words = ("run", "--rm", "--network", "none", name, "cat", f"/usr/local/src/socket-lab/{program.name}")
+        assert images.docker(*words).stdout == program.read_text(encoding="utf-8")
+        words = ("run", "--rm", "--network", "none", name, "sh", "-c", f"command -v {program.stem}")
+        assert images.docker(*words).stdout == f"/usr/local/bin/{program.stem}\n"
+    for server in ("dnsmasq", "snmpd", "bird", "cc"):
+        images.docker("run", "--rm", "--network", "none", name, "sh", "-c", f"command -v {server}")
+
+
+@pytest.mark.docker
+@pytest.mark.slow
 def test_the_base_is_made_from_debian_packages() -> None:
     need_docker()
     if shutil.which("mmdebstrap") is None:

@@ -72,3 +72,13 @@ def test_a_machine_without_tools_is_told_what_to_install(monkeypatch: pytest.Mon
     written = shown(doctor.examine())
     assert "apt-get install docker-compose" in written
     assert "apt-get install wireshark" in written
+
+
+def test_servers_that_are_missing_are_said_with_their_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        doctor.shutil, "which", lambda name, path="": None if name in ("bird", "cc") else name
+    )
+    (found,) = (one for one in doctor.examine() if one.name == "servers")
+    assert not found.there and found.said == "missing: bird, cc"
+    assert "apt-get install bird2 gcc libc6-dev" in found.remedy
+    assert doctor.can_play([found, Ability("engine netns", True, "works", needed=True)])

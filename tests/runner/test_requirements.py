@@ -45,6 +45,21 @@ def test_hosts_are_asked_for_programs_and_kernels(tmp_path: Path) -> None:
                 requirements.check_hosts(["kernel sctp"], lab)
 
 
+def test_a_missing_server_is_said_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(requirements.PACKAGES, "no-such-program", "a-package")  # type: ignore[arg-type]
+    refused = pytest.raises(Unsupported, match="apt-get install a-package")
+    with engines.find("netns").up(PAIR, logs=tmp_path) as lab, refused:
+        requirements.check_hosts(["program no-such-program"], lab)
+
+
+def test_programs_are_found_where_only_roots_path_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    with engines.find("netns").up(PAIR, logs=tmp_path) as lab:
+        requirements.check_hosts(["program ldconfig"], lab)
+
+
 def test_a_scenario_is_skipped_with_the_reason(tmp_path: Path) -> None:
     text = "name: x\nhosts: [a, b]\nrequires: [program no-such-program]\nsteps:\n  - a: {socket: s}\n"
     with pytest.raises(Unsupported, match="no-such-program"):
