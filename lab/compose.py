@@ -11,12 +11,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab import docker_socket
-from lab.container import CAPABILITIES, COMPOSE_LABEL, IMAGE, PROGRAMS
+from lab.container import CAPABILITIES, COMPOSE_LABEL, COMPOSE_SWITCH, IMAGE, PROGRAMS
 from lab.errors import LabError
 from lab.topology import Host, Network, Topology
+
+if TYPE_CHECKING:
+    from lab.engine import Interface
 
 FOLDER = Path(__file__).resolve().parent.parent
 """The checkout: where docker-compose.yml is."""
@@ -28,14 +31,12 @@ PROJECT, SERVICE, WORKING_FOLDER = (
 
 @dataclass(frozen=True)
 class ComposeHost:
-    """A container of the compose lab: addresses as Docker gave them, `health` as its check says."""
+    """A container of the compose lab: addresses as `lab.engines.joined` gave them, `health` as its check says."""
 
     name: str
     container: str
     ip4: str
     ip6: str
-    prefix4: int
-    prefix6: int
     health: str
 
 
@@ -75,32 +76,28 @@ def containers(label: str) -> list[dict[str, Any]]:
 def _lab(made: Sequence[dict[str, Any]]) -> ComposeLab | None:
     if not made or any(one["State"] != "running" for one in made):
         return None
-    hosts = sorted((_host(one) for one in made), key=lambda host: host.name)
-    mounts = [mount for mount in made[0]["Mounts"] if mount["Destination"] == PROGRAMS]
+    from lab.addressing import plan  # late: most machines have no such lab up
+
+    hosts = {one["Labels"][SERVICE]: one for one in made if one["Labels"][COMPOSE_LABEL] != COMPOSE_SWITCH}
+    topology = Topology.simple(*sorted(hosts))
+    planned = plan(topology, ip6=Path("/proc/net/if_inet6").exists())
+    mounts = [mount for one in hosts.values() for mount in one["Mounts"] if mount["Destination"] == PROGRAMS]
     programs = Path(mounts[0]["Source"]) if mounts else None
-    return ComposeLab(made[0]["Labels"][PROJECT], tuple(hosts), programs)
+    ends = [_host(hosts[host.name], planned.interfaces[host.name][0]) for host in topology.hosts]
+    return ComposeLab(made[0]["Labels"][PROJECT], tuple(ends), programs)
 
 
-def _host(container: dict[str, Any]) -> ComposeHost:
-    (end,) = container["NetworkSettings"]["Networks"].values()
+def _host(container: dict[str, Any], end: Interface) -> ComposeHost:
     status = container["Status"]
     health = next((word for word in ("unhealthy", "starting", "healthy") if word in status), "unknown")
-    name = container["Labels"][SERVICE]
-    return ComposeHost(
-        name=name,
-        container=container["Id"],
-        ip4=end["IPAddress"],
-        ip6=end["GlobalIPv6Address"],
-        prefix4=end["IPPrefixLen"],
-        prefix6=end["GlobalIPv6PrefixLen"],
-        health=health,
-    )
+    return ComposeHost(end.host, container["Id"], end.ip4[0], end.ip6[0] if end.ip6 else "", health)
 
 
 def fits(found: ComposeLab, topology: Topology) -> bool:
     """Whether a topology can be played on the compose lab: its hosts, one network, and nothing special.
 
-    Its network is an internal one of Docker's, which drops what is unusual.
+    What is unusual does not: where the machine's own filter looks at what bridges pass on (br_netfilter), its bridge,
+    unlike those made for a run, drops what is malformed.
 
     What the agent or the runner do themselves is nothing special: users, capabilities that the hosts have,
     the environment of programs.

@@ -31,7 +31,7 @@ def up(report: Reporter) -> None:
     before = compose.running()
     if before is not None and any(host.health == "unhealthy" for host in before.hosts):
         report("The lab is up, but not healthy: it is taken down first.")
-        _compose("down", "--timeout", "1")
+        _compose("down", "--timeout", "1", "--volumes")
     _compose("up", "--detach")
     found = _wait_until_healthy()
     report(f"The lab is up ({time.monotonic() - began:.1f} s):")
@@ -46,11 +46,11 @@ def down(report: Reporter) -> None:
     """Stop it and remove all of it; raises LabError where something stays."""
     _engine_answers()
     label = f"{compose.WORKING_FOLDER}={compose.FOLDER}"
-    if not compose.containers(label) and not _networks():
+    if not compose.containers(label) and not _volumes():
         report("The lab is not up.")
         return
     began = time.monotonic()
-    _compose("down", "--timeout", "1")
+    _compose("down", "--timeout", "1", "--volumes")
     left = compose.containers(label)
     if left:
         names = ", ".join(one["Names"][0].lstrip("/") for one in left)
@@ -86,11 +86,9 @@ def _engine_answers() -> None:
     docker_socket.get("/version")
 
 
-def _networks() -> list[dict[str, Any]]:
-    """The networks of this checkout's project: a start that failed half-way may have left one."""
-    found: list[dict[str, Any]] = docker_socket.get(
-        "/networks", filters=json.dumps({"label": [COMPOSE_LABEL]})
-    )
+def _volumes() -> list[dict[str, Any]]:
+    """The volumes of this checkout's project: a start that failed half-way may have left one."""
+    found = docker_socket.get("/volumes", filters=json.dumps({"label": [COMPOSE_LABEL]}))["Volumes"] or []
     return [one for one in found if one["Labels"].get(compose.PROJECT) == project()]
 
 
@@ -139,12 +137,7 @@ def _compose(*arguments: str) -> None:
     if done.returncode == 0:
         return
     said = images.last_line(done.stderr)
-    remedy = ""
-    if "overlaps" in said:
-        remedy = (
-            "Another network has this subnet. Give another: SOCKET_LAB_SUBNET6=fdXX:XXXX::/64 make lab-up"
-        )
-    raise LabError(f"docker compose {arguments[0]} failed: {said}", remedy)
+    raise LabError(f"docker compose {arguments[0]} failed: {said}")
 
 
 def _command() -> list[str]:

@@ -129,6 +129,11 @@ def set_link(index: int, *, up: bool, master: int | None = None) -> bytes:
     return message(RTM_NEWLINK, 0, body)
 
 
+def delete_link(index: int) -> bytes:
+    """Take a link away; of a pair both ends."""
+    return message(RTM_DELLINK, 0, _link(index))
+
+
 def new_address(index: int, address: str, prefix: int) -> bytes:
     """Give a link an address; one of IPv6 without duplicate address detection (RFC 4862, section 5.4)."""
     family, packed = packed_address(address)

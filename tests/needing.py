@@ -34,11 +34,11 @@ def compose_checkout(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "checkout"
     (folder / "scenarios/programs").mkdir(parents=True)
     shutil.copy(ROOT / "docker-compose.yml", folder)
+    shutil.copytree(ROOT / "lab", folder / "lab", ignore=shutil.ignore_patterns("__pycache__"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compose, "FOLDER", folder)
         patch.setattr(compose.running, "__defaults__", (folder,))
         patch.setenv("COMPOSE_PROJECT_NAME", f"labtest{os.getpid()}")
-        patch.setenv("SOCKET_LAB_SUBNET6", f"fd5c:1ab:{os.getpid() & 0xFFFF:x}:2::/64")
         try:
             yield folder
         finally:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.addressing import plan
 from lab.compose import ComposeHost, ComposeLab
 from lab.container import WORK_FOLDER
-from lab.engine import Interface
 from lab.engines import guest
 from lab.engines.attached import AttachedStream
 from lab.engines.docker import saying
@@ -27,12 +28,14 @@ def on_compose(client: Client, found: ComposeLab, topology: Topology, logs: Path
     lab = DockerLab(client, topology, {"lab": f"the compose lab {found.project}", **engine_facts(client)})
     lab.containers = {host.name: host.container for host in found.hosts}
     streams: list[AttachedStream] = []
+    ip6 = all(host.ip6 for host in found.hosts)
+    planned = plan(Topology(topology.hosts, (_as_it_is(found, topology.networks[0]),)), ip6=ip6)
 
     def enter(host: ComposeHost) -> None:
         attached = _execute(client, host, logs / f"{host.name}.stderr")
         streams.append(attached)
         settings = guest.settings(first=host.ip4, forget=True)
-        lab.begin(host.name, attached, settings, [_planned(host, topology.networks[0])])
+        lab.begin(host.name, attached, settings, planned.interfaces[host.name])
 
     try:
         side_by_side(enter, found.hosts)
@@ -51,19 +54,9 @@ def _execute(client: Client, host: ComposeHost, stderr: Path) -> AttachedStream:
         return stream(host.container, raw, stderr)
 
 
-def _planned(host: ComposeHost, network: Network) -> Interface:
-    """What compose says of a host's end; the agent knows the rest."""
-    return Interface(
-        host=host.name,
-        network=network.name,
-        name="",
-        mac="",
-        ip4=(host.ip4,),
-        ip6=(host.ip6,) if host.ip6 else (),
-        prefix4=host.prefix4,
-        prefix6=host.prefix6,
-        mtu=network.mtu,
-    )
+def _as_it_is(found: ComposeLab, network: Network) -> Network:
+    """A scenario's network with its hosts in the order in which they have their addresses."""
+    return replace(network, hosts=tuple(host.name for host in found.hosts))
 
 
 def _resume(lab: DockerLab) -> None:

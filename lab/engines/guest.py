@@ -136,7 +136,7 @@ def settle(wanted: dict[str, Any]) -> None:
         for family in (socket.AF_INET, socket.AF_INET6):
             delete_default_routes(netlink, family)
         indexes = {}
-        for found in addresses(netlink):
+        for found in addresses_with(netlink, wanted["first"]):
             indexes[found["address"]] = found["index"]
             if found["tentative"]:
                 skip_detection(netlink, found)
@@ -247,6 +247,16 @@ def skip_detection(netlink: Any, found: dict[str, Any]) -> None:
     text = f"{found['address']}/{found['prefix']}"
     ask(netlink, RTM_DELADDR, 0, address(text, found["index"]))
     ask(netlink, RTM_NEWADDR, CREATE | REPLACE, address(text, found["index"]))
+
+
+def addresses_with(netlink: Any, first: str | None) -> list[dict[str, Any]]:
+    """All addresses, once that one is among them: a host that was just started may still be joining its lab."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        found = addresses(netlink)
+        if first in (None, *(one["address"] for one in found)) or time.monotonic() > deadline:
+            return found
+        time.sleep(0.005)
 
 
 def addresses(netlink: Any) -> list[dict[str, Any]]:

@@ -7,9 +7,9 @@ the way of any frame, and none has a way to the machine: there is no link that l
 
 Requests, each a line of JSON with "do", and each answered with an object, with "error" in it where it could not be:
   "make"    {"socket": PATH, "networks": [{"mtu"}..], "hosts": {NAME: [{"network", "name", "mac", "mtu"}..]}}
-  "unplug"  {"host": NAME}: take a host off all its networks; it may join again
+  "unplug"  {"host": NAME}: take a host off all its networks
 A host connects, says its name with the descriptor, reads a line, brings its links up, says `up`, and reads a line:
-then packets pass. A line that is not empty says what is wrong.
+then packets pass. A line that is not empty says what is wrong. A host that was killed joins again in the same way.
 """
 
 from __future__ import annotations
@@ -44,6 +44,11 @@ class Switch:
         self.ports: dict[str, list[int]] = {}
         self._next = FIRST_PORT
 
+    def serve_hosts(self) -> None:
+        """Let hosts join for ever."""
+        while True:
+            self._let_join()
+
     def serve(self) -> None:
         """Carry out requests and let hosts join until the end of input."""
         rest = b""
@@ -76,16 +81,21 @@ class Switch:
         )
         self._wanted = request["hosts"]
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        if os.path.exists(request["socket"]):  # of a switch that ended: nobody listens there any more
+            os.unlink(request["socket"])
         listener.bind(request["socket"])
         listener.listen(1024)
         self._listener = listener
 
     def do_unplug(self, request: dict[str, Any]) -> None:
-        """Nothing that the host still sends arrives anywhere; its links are gone with it, or go now."""
+        """Nothing that the host still sends arrives anywhere."""
+        for port in self._left(request["host"]):
+            self._netlink.do([netlink.set_link(port, up=False)])
+
+    def _left(self, host: str) -> list[int]:
+        """The ports of a host that are still there: a link goes with the network namespace of its other end."""
         known = {index for index, _ in socket.if_nameindex()}
-        for port in self.ports.pop(request["host"], []):
-            if port in known:
-                self._netlink.do([netlink.set_link(port, up=False)])
+        return [port for port in self.ports.get(host, []) if port in known]
 
     def _let_join(self) -> None:
         assert self._listener is not None
@@ -101,7 +111,7 @@ class Switch:
         """Plug one host in; raises OSError with what is wrong."""
         name, descriptors, _, _ = socket.recv_fds(connection, 1000, 1)
         host = name.decode("utf-8", "replace")
-        if len(descriptors) != 1 or host not in self._wanted or host in self.ports:
+        if len(descriptors) != 1 or host not in self._wanted:
             for one in descriptors:
                 os.close(one)
             raise OSError(errno.EPERM, "the switch expects no host %r" % host)
@@ -115,7 +125,13 @@ class Switch:
             _say(connection, "")
 
     def _plug(self, host: str, namespace: int) -> None:
-        """Make the host's links in its namespace, each with a port of its network's bridge."""
+        """Make the host's links in its namespace, each with a port of its network's bridge.
+
+        It may have been killed and started again. Then its old links go first: the kernel keeps a dead host's namespace
+        as long as its TCP connections wait for an answer, and it would go on speaking.
+        """
+        for port in self._left(host):
+            self._netlink.do([netlink.delete_link(port)])
         ports = self.ports[host] = []
         for number, end in enumerate(self._wanted[host]):
             port = self._next

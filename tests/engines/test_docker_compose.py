@@ -65,6 +65,8 @@ def test_nothing_of_a_run_meets_the_next_one(found: compose.ComposeLab, tmp_path
 def test_hosts_that_were_killed_or_paused_are_back(found: compose.ComposeLab, tmp_path: Path) -> None:
     with ENGINE.up(PAIR, logs=tmp_path) as lab:
         assert isinstance(lab, Kills) and isinstance(lab, Pauses)
+        # A connection whose end it does not live to see: the kernel goes on with it, and so with its network.
+        Remote(lab, "client").connect_to(Remote(lab, "server"))
         lab.pause("client")
         lab.kill("server")
     with ENGINE.up(PAIR, logs=tmp_path) as lab:

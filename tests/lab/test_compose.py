@@ -19,7 +19,9 @@ import pytest
 import yaml
 
 from lab import compose, compose_commands, container, docker_socket
+from lab.addressing import plan
 from lab.compose import ComposeHost, ComposeLab
+from lab.engines.docker_plan import extra_hosts
 from lab.errors import EngineMissing, LabError
 from lab.topology import Host, Network, Topology
 from tests.needing import compose_checkout
@@ -28,8 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 FOUND = ComposeLab(
     "main",
     tuple(
-        ComposeHost(name, name * 3, "192.0.2.1", "2001:db8::1", 24, 64, "healthy")
-        for name in ("client", "server")
+        ComposeHost(name, name * 3, "192.0.2.1", "2001:db8::1", "healthy") for name in ("client", "server")
     ),
     ROOT / "scenarios/programs",
 )
@@ -46,7 +47,7 @@ def test_hosts_are_given_what_the_engine_gives(name: str) -> None:
     assert host["image"] == container.IMAGE
     assert sorted(host["cap_add"]) == sorted(container.CAPABILITIES)
     assert host["cap_drop"] == ["ALL"]
-    assert host["sysctls"] == container.SYSCTLS
+    assert host["sysctls"] == {**container.SYSCTLS, **container.QUIET_SYSCTLS}
     assert host["mem_limit"] == f"{container.MEMORY_BYTES >> 30}g"
     assert host["memswap_limit"] == host["mem_limit"]
     assert host["pids_limit"] == container.PROCESSES
@@ -54,19 +55,39 @@ def test_hosts_are_given_what_the_engine_gives(name: str) -> None:
     assert host["ulimits"] == container.LIMITS
     assert host["dns"] == [container.RESOLVER]
     assert host["dns_opt"] == list(container.RESOLVER_OPTIONS)
-    assert host["volumes"] == [f"./scenarios/programs:{container.PROGRAMS}:ro"]
+    assert f"./scenarios/programs:{container.PROGRAMS}:ro" in host["volumes"]
+    assert all(one.endswith(":ro") for one in host["volumes"])
     assert host["hostname"] == name
     assert host["init"] is True
     assert "no-new-privileges:true" in host["security_opt"]
-    assert list(host["labels"]) == [container.COMPOSE_LABEL]
+    assert host["labels"] == {container.COMPOSE_LABEL: "compose"}
     assert "privileged" not in host and "ports" not in host
 
 
-def test_the_network_leads_nowhere() -> None:
-    network = said()["networks"]["lab"]
-    assert network["internal"] is True
-    assert network["enable_ipv6"] is True
-    assert network["driver_opts"] == {"com.docker.network.bridge.inhibit_ipv4": "true"}
+def test_no_container_has_a_network_of_dockers() -> None:
+    services = said()["services"]
+    assert sorted(services) == ["client", "server", "switch"] and "networks" not in said()
+    assert all(one["network_mode"] == "none" and "ports" not in one for one in services.values())
+
+
+def test_the_switch_may_do_nothing_but_switch() -> None:
+    switch = said()["services"]["switch"]
+    assert (switch["cap_drop"], switch["cap_add"]) == (["ALL"], ["NET_ADMIN"])
+    assert "no-new-privileges:true" in switch["security_opt"] and "privileged" not in switch
+    assert switch["read_only"] is True and switch["labels"] == {
+        container.COMPOSE_LABEL: container.COMPOSE_SWITCH
+    }
+    there = switch["sysctls"].items()
+    assert there <= container.SWITCH_SYSCTLS.items()  # but those that a kernel may lack
+
+
+def test_hosts_are_known_by_the_addresses_that_they_get() -> None:
+    hosts = said()["services"]["client"]
+    names = hosts["command"][-1].rpartition("joined ")[2].split()
+    assert sorted(hosts["extra_hosts"]) == sorted(
+        extra_hosts(plan(Topology.simple(*sorted(names))).interfaces)
+    )
+    assert sorted([*names, "switch"]) == sorted(said()["services"])
 
 
 def simple(**changes: Any) -> Topology:
@@ -239,6 +260,7 @@ def test_up_and_down(checkout: Path) -> None:
     left = json.dumps({"label": [f"{compose.PROJECT}={compose_commands.project()}"]})
     assert docker_socket.get("/containers/json", all="1", filters=left) == []
     assert docker_socket.get("/networks", filters=left) == []
+    assert not docker_socket.get("/volumes", filters=left)["Volumes"]
 
 
 @pytest.mark.docker
