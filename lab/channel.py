@@ -26,6 +26,8 @@ SMALL = 1 << 13
 """Bytes that a read asks for when no long message is under way: a large buffer costs more than a whole
 request.
 """
+KEPT_OF_STDERR = 1 << 20
+"""Bytes of what a host said on stderr that stay after its end: the first and the last half."""
 LAST_WORDS = 2000
 """How many bytes of a host's stderr an error shows."""
 
@@ -116,6 +118,16 @@ class SocketStream:
 
     def close(self) -> None:
         self._socket.close()
+        if self.has_said_too_much():
+            assert self._stderr is not None
+            _shorten(self._stderr)
+
+    def has_said_too_much(self) -> bool:
+        """Whether the host's stderr is longer than what is kept of it after the end."""
+        try:
+            return self._stderr is not None and self._stderr.stat().st_size > KEPT_OF_STDERR
+        except OSError:
+            return False
 
     def last_words(self) -> str:
         return tail_of(self._stderr) if self._stderr else ""
@@ -123,6 +135,22 @@ class SocketStream:
     def ending(self) -> str:
         """How the host ended, as far as the engine can say."""
         return self._how() if self._how else ""
+
+
+def _shorten(path: Path) -> None:
+    """Leave the beginning and the end of a file that is too long, with a line between that says so."""
+    half = KEPT_OF_STDERR // 2
+    try:
+        with path.open("r+b") as file:
+            size = file.seek(0, 2)
+            file.seek(size - half)
+            end = file.read(half)
+            file.seek(half)
+            file.write(b"\n... %d bytes are left out here ...\n" % (size - 2 * half))
+            file.write(end)
+            file.truncate()
+    except OSError:  # a full disk: it stays as it is
+        return
 
 
 def tail_of(path: Path) -> str:

@@ -79,9 +79,10 @@ PROCESSES = 4096
 """Threads count as well: every call that blocks has one."""
 CPU_PERIOD_US, CPU_QUOTA_US = 100_000, 200_000
 """Of each period a host has so much time on processors: two of them."""
-LIMITS = {"core": 1}
-"""Limits of each process, see setrlimit(2). One byte of core, as with it alone no kernel writes one nor starts the
-machine's program for it (core(5)).
+LARGEST_FILE_BYTES = 1 << 30
+LIMITS = {"core": 1, "fsize": LARGEST_FILE_BYTES}
+"""Limits of each process, see setrlimit(2). The largest file bounds what a host can say on stderr. With a core of
+one byte no kernel writes one, nor starts the machine's program for it (core(5)).
 """
 
 PROGRAMS = "/programs"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lab import capture
 from lab.engine import Interface
-from runner import history, rundir, struck, transfers, wire
+from runner import files, history, rundir, struck, transfers, wire
 from runner.errors import Blind, UsageError
 from runner.headers import decode
 from runner.history import CallRecord, FaultRecord, Record
@@ -210,7 +210,7 @@ def load(folder: Path) -> Evidence:
     except (OSError, ValueError) as error:
         raise UsageError(f"{folder} is not the directory of a run: {error}") from None
     with _without_collection():
-        packets, damage = _packets(folder / CAPTURE, info.interfaces)
+        packets, damage = _recorded(folder / CAPTURE, info.interfaces)
         packets = list(transfers.told(packets))
         found = struck.find((one for one in records if isinstance(one, FaultRecord)), packets)
         pairing = wire.pair(packets, info.interfaces, info.captures, found)
@@ -227,6 +227,15 @@ def _without_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _recorded(path: Path, interfaces: Sequence[Interface]) -> tuple[list[Packet], str]:
+    """The packets of a run's capture, and what is wrong with it."""
+    try:
+        files.check(path)
+    except OSError as error:
+        return [], f"the capture {path} cannot be read: {error.strerror}"
+    return _packets(path, interfaces)
 
 
 def _packets(path: Path, interfaces: Sequence[Interface]) -> tuple[list[Packet], str]:

@@ -6,6 +6,7 @@ Works on nodes, so that every step keeps the place where it was written. What a 
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -46,6 +47,10 @@ class WrittenStep:
     inner: tuple[WrittenStep, ...] = ()
 
 
+MOST_CASES = 1000
+"""Combinations of one matrix."""
+
+
 # -- matrix ----------------------------------------------------------------------------------------
 
 
@@ -63,6 +68,10 @@ def matrix_of(document: Document, root: MapNode) -> dict[str, tuple[Label, ...]]
             document.mistake(key, f"{key.text!r} is no name: letters, digits and _")
         elif labels := tuple(_labels(document, value)):
             found[key.text] = labels
+    count = math.prod(len(labels) for labels in found.values())
+    if count > MOST_CASES:
+        document.mistake(node, f"the matrix has more than {MOST_CASES:,} combinations")
+        return {}
     return found
 
 

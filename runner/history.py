@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
+
+from runner import files, typed
 
 StepStatus = Literal["passed", "failed", "pending", "again", "skipped", "broken", "gone"]
 
@@ -148,25 +150,22 @@ def to_line(record: Record) -> str:
 def from_line(line: str) -> Record:
     """The record of one line; raises ValueError where the line is not one."""
     data = json.loads(line)
-    if not isinstance(data, dict) or data.get("kind") not in KINDS:
+    name = data.pop("kind", None) if isinstance(data, dict) else None
+    if not isinstance(name, str) or name not in KINDS:
         raise ValueError("not a record of a history")
-    kind = KINDS[data.pop("kind")]
-    unknown = set(data) - {field.name for field in fields(kind)}
-    if unknown:
-        raise ValueError(f"a {kind.kind} record has no {sorted(unknown)[0]!r}")
-    try:
-        return kind(**data)
-    except TypeError as error:
-        raise ValueError(str(error)) from None
+    kind = KINDS[name]
+    typed.require(kind, data, f"a {name} record")
+    return kind(**data)
 
 
 def read(path: Path) -> Iterator[Record]:
     """The records of a history file, in order; raises ValueError with the line number."""
+    files.check(path)
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             try:
                 yield from_line(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ValueError(f"{path}:{number}: {error}") from None
 
 

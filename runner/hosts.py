@@ -29,6 +29,8 @@ from runner.values import (
 from runner.values import Text as TextValue
 
 HOST_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+MOST_HOSTS = 1000
+"""Hosts of a scenario, and networks: what depends on all pairs of them must stay quick."""
 """What the name of a host or network looks like: a label of DNS (RFC 1123 section 2.1), or one with `_`."""
 
 
@@ -149,6 +151,9 @@ class TopologyReader:
 
     def _read_hosts(self, node: AnyNode) -> None:
         for key, value in self._entries(node, "hosts"):
+            if len(self._hosts) >= MOST_HOSTS:
+                self._document.mistake(key, f"a scenario has at most {MOST_HOSTS:,} hosts")
+                return
             name = key.text
             if not HOST_NAME.fullmatch(name):
                 self._document.mistake(key, f"{name!r} is no name for a host: letters, digits, - and _")
@@ -167,6 +172,9 @@ class TopologyReader:
             self._document.mistake(node, "networks are a map: each network's name and its hosts")
             return
         for key, value in node.pairs:
+            if len(self._networks) >= MOST_HOSTS:
+                self._document.mistake(key, f"a scenario has at most {MOST_HOSTS:,} networks")
+                return
             if not HOST_NAME.fullmatch(key.text):
                 self._document.mistake(
                     key, f"{key.text!r} is no name for a network: letters, digits, - and _"

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from runner import rundir
+from runner import files, rundir, typed
 from runner.errors import Blind, UsageError
 from runner.evidence import Evidence
 from runner.history import FaultRecord, StepRecord
@@ -136,17 +136,21 @@ def _told(record: StepRecord) -> str:
 def write(folder: Path, judgement: Judgement) -> None:
     """Write verdict.json into a run directory."""
     data = {"format": FORMAT, **asdict(judgement)}
-    (folder / rundir.VERDICT).write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    files.write_text(folder / rundir.VERDICT, json.dumps(data, indent=1) + "\n")
 
 
 def read(folder: Path) -> Judgement:
     """Read verdict.json; raises UsageError where there is none, or one of another format."""
     path = folder / rundir.VERDICT
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(files.read_text(path))
         if data["format"] != FORMAT:
             raise UsageError(f"{path} was written by another version of the runner")
+        data.pop("format")
+        typed.require(Judgement, data, "a verdict")
         findings = tuple(Finding(**{**one, "packets": tuple(one["packets"])}) for one in data["findings"])
         return Judgement(data["verdict"], findings)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"{path} is no verdict: {error}") from None

@@ -25,6 +25,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import core_schema
 
+from runner import files
 from runner.errors import Misplaced
 from runner.names import Unfilled
 from runner.reading import AnyNode, Document, ListNode, MapNode, Node, suggestion
@@ -127,6 +128,7 @@ class Surroundings:
             path = (folder / written).resolve()
             if not path.is_relative_to(folder):
                 raise Misplaced(f"{written} is outside of the scenario's folder", length=len(written))
+            files.check(path)
             with path.open("rb") as file:
                 data = file.read(LARGEST_INCLUDED + 1)
         except (OSError, ValueError) as error:

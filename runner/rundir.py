@@ -15,10 +15,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any, Literal
 
 from lab.engine import Interface
+from runner import files, typed
 from runner.errors import UsageError
 
 FORMAT = 1
@@ -85,20 +87,18 @@ class RunInfo:
 def write_info(folder: Path, info: RunInfo) -> None:
     """Write run.json."""
     text = json.dumps({"format": FORMAT, **asdict(info)}, indent=1)
-    (folder / INFO).write_text(text + "\n", encoding="utf-8")
+    files.write_text(folder / INFO, text + "\n")
 
 
 def read_info(folder: Path) -> RunInfo:
     """Read run.json; raises UsageError where the folder is no run, or one of another format."""
     try:
-        data: Any = json.loads((folder / INFO).read_text(encoding="utf-8"))
+        data: Any = json.loads(files.read_text(folder / INFO))
         if data.pop("format") != FORMAT:
             raise UsageError(f"{folder / INFO} was written by another version of the runner")
-        interfaces = tuple(
-            Interface(**{**one, "ip4": tuple(one["ip4"]), "ip6": tuple(one["ip6"])})
-            for one in data.pop("interfaces")
-        )
-        captures = {host: CaptureInfo(**one) for host, one in data.pop("captures").items()}
+        typed.require(RunInfo, data, INFO)
+        interfaces = tuple(map(_interface, data.pop("interfaces", ())))
+        captures = {host: CaptureInfo(**one) for host, one in data.pop("captures", {}).items()}
         faults = {host: FaultInfo(**one) for host, one in data.pop("faults", {}).items()}
         return RunInfo(**data, interfaces=interfaces, captures=captures, faults=faults)
     except FileNotFoundError:
@@ -108,5 +108,29 @@ def read_info(folder: Path) -> RunInfo:
             f"the run in {folder} did not come to its end: it goes on, or it was killed before its captures were "
             f"written; {HISTORY} has the steps up to there"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise UsageError(f"{folder / INFO} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"{folder} is not the directory of a run: {error}") from None
+
+
+def _interface(data: Mapping[str, Any]) -> Interface:
+    """An interface as it was written; raises ValueError for what is no address."""
+    made = Interface(**{**data, "ip4": tuple(data["ip4"]), "ip6": tuple(data["ip6"])})
+    for text in made.ip4:
+        IPv4Address(text)
+    for text in made.ip6:
+        IPv6Address(text)
+    if made.mac and len(bytes.fromhex(made.mac.replace(":", ""))) != 6:
+        raise ValueError(f"{made.mac!r} is no MAC address")
+    return made
+
+
+def require_file(path: Path) -> None:
+    """Raises UsageError where a run's file is a link, or no ordinary file at all; one that is missing is no error."""
+    try:
+        files.check(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None

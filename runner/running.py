@@ -121,7 +121,9 @@ def _files(paths: Iterable[Path]) -> Iterable[tuple[Path, bool]]:
     """Scenario files, with whether each was named itself."""
     for path in paths:
         if path.is_dir():
-            inside = sorted(one for one in path.rglob("*.yaml") if "programs" not in one.parts)
+            inside = sorted(
+                one for one in path.rglob("*.yaml") if "programs" not in one.parts and one.is_file()
+            )
             if not inside:
                 raise UsageError(f"{path} holds no scenario (no file that ends in .yaml)")
             yield from ((one, False) for one in inside)

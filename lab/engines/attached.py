@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab.channel import SocketStream
+from lab.container import LARGEST_FILE_BYTES
 
 FINISH_S = 2.0
 """The longest that the end of an agent is waited for: it kills its programs first."""
@@ -55,7 +56,8 @@ class AttachedStream(SocketStream):
                 with contextlib.suppress(
                     OSError
                 ):  # a full disk: what a host says for people is no reason to end
-                    self._file.write(aside)
+                    if self._file.tell() < LARGEST_FILE_BYTES:
+                        self._file.write(aside)
             if said:
                 return said
 
@@ -76,8 +78,8 @@ class AttachedStream(SocketStream):
                 pass
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        super().close()
         self._file.close()
+        super().close()
         closing = getattr(self._holding, "close", None)
         if closing is not None:
             closing()

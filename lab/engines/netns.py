@@ -104,6 +104,7 @@ class NetnsLab:
         self._planned = planned
         self._child = child
         self._channels: dict[str, Channel] = {}
+        self._streams: dict[str, SocketStream] = {}
         self.pids: dict[str, int] = {}
         """Process id of each host's first process, as this process sees it."""
 
@@ -166,6 +167,7 @@ class NetnsLab:
             logs / f"{host}.stderr",
             lambda: self._how(host),
         )
+        self._streams[host] = stream
         self._channels[host] = Channel(host, stream)
         self.pids[host] = pid
 
@@ -177,6 +179,10 @@ class NetnsLab:
             return error.what
 
     def _close(self) -> None:
+        for host, stream in self._streams.items():
+            if stream.has_said_too_much():
+                with contextlib.suppress(LabError):
+                    self.kill(host)  # so that it says no more while its file is shortened
         self._child.end()
         for channel in self._channels.values():
             channel.close()

@@ -33,7 +33,7 @@ SECRETS = (
 """Files and folders of which the machine's root alone knows the contents: empty, also for a lab that root made."""
 _HIDDEN_OF_PROC = ("/proc/kcore", "/proc/keys", "/proc/timer_list")
 """What proc(5) tells of the whole machine and asks no capability for in every kernel."""
-PRIVATE_BYTES, PRIVATE_FILES = 256 << 20, 65536
+PRIVATE_BYTES, PRIVATE_FILES = 1 << 30, 65536
 """How much each private folder holds; all of it is memory."""
 _PRIVATE_FOLDERS = ("/var/lib", "/var/cache", "/var/log", "/var/spool", "/run/lock")
 _OWN_TOP = frozenset(("tmp", "run", "var", "home", "root", "dev", "proc", "sys", "programs", "lost+found"))

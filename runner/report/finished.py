@@ -53,6 +53,7 @@ def judged(folder: Path, seen: Evidence) -> Judgement:
     """
     info = seen.info
     path = folder / rundir.SCENARIO
+    rundir.require_file(path)
     loaded = scenario.load(path, checks=CHECKS, case=info.case, includes=info.includes)
     judgement = judge.judge(seen, loaded)
     placed = tuple(
@@ -65,7 +66,9 @@ def _head(seen: Evidence, paper: Paper) -> None:
     info = seen.info
     case = ", ".join(f"{name}={value}" for name, value in info.case.items())
     name = printable(f"{info.name} ({case})" if case else info.name)
-    paper.line(f"{paper.styled(name, 'title')}  {printable(info.scenario)}, played on {info.engine}")
+    paper.line(
+        f"{paper.styled(name, 'title')}  {printable(info.scenario)}, played on {printable(info.engine)}"
+    )
     facts = "  ".join(f"{name} {value}" for name, value in info.facts.items() if name != "engine")
     if facts:
         paper.line(paper.styled(printable(facts), "quiet"))

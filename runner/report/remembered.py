@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runner import files
 from runner.errors import UsageError
 from runner.report.audiences import Silent
 from runner.running import Case, Played, Result, case_of
@@ -52,7 +53,7 @@ class Remembers(Silent):
         data = json.dumps({"format": FORMAT, "cases": entries}, indent=1) + "\n"
         self._runs.mkdir(parents=True, exist_ok=True)
         part = self._runs / f"{NAME}.part"
-        part.write_text(data, encoding="utf-8")
+        files.write_text(part, data)
         part.replace(self._runs / NAME)
 
 
@@ -60,7 +61,7 @@ def read(runs: Path) -> list[Remembered]:
     """The cases of the last run; raises UsageError where there was none, or it cannot be read."""
     path = runs / NAME
     try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
+        data: Any = json.loads(files.read_text(path))
         if data["format"] != FORMAT:
             raise UsageError(f"{path} was written by another version of the runner")
         return [

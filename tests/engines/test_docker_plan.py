@@ -108,6 +108,7 @@ def test_what_a_host_asks_for() -> None:
     assert told["HostConfig"]["CapAdd"] == [*CAPABILITIES, "SYS_NICE"]
     assert told["HostConfig"]["Ulimits"] == [
         {"Name": "core", "Soft": 1, "Hard": 1},
+        {"Name": "fsize", "Soft": 1 << 30, "Hard": 1 << 30},
         {"Name": "nofile", "Soft": 5, "Hard": 5},
     ]
     (mount,) = told["HostConfig"]["Mounts"]

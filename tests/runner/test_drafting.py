@@ -38,7 +38,9 @@ def ladders(text: str) -> dict[str, str]:
 
 def holds(run: Evidence, drafted: str) -> bool:
     return all(
-        Matcher(ladder.parse(lines), run.owner, strict=False).match(flows.select(run, flows.parse(flow))).holds
+        Matcher(ladder.parse(lines), run.owner, strict=False)
+        .match(flows.select(run, flows.parse(flow)))
+        .holds
         for flow, lines in ladders(drafted).items()
     )
 
@@ -106,7 +108,9 @@ def test_the_command_takes_the_latest_run(tmp_path: Path, capsys: pytest.Capture
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["tcp_echo", "udp_no_promises", "udp_refused", "accept_makes_a_socket", "ipv6_echo"])
+@pytest.mark.parametrize(
+    "name", ["tcp_echo", "udp_no_promises", "udp_refused", "accept_makes_a_socket", "ipv6_echo"]
+)
 def test_the_draft_of_real_runs_passes_on_the_next_one(tmp_path: Path, name: str) -> None:
     path = ROOT / f"scenarios/{name}.yaml"
     runs = [play_file(path, tmp_path / str(number)).folder for number in range(3)]

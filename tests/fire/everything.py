@@ -1,0 +1,8 @@
+"""All experiments, in the order of the page."""
+
+from __future__ import annotations
+
+from tests.fire import damage, runs
+from tests.fire.measured import EXPERIMENTS
+
+__all__ = ["EXPERIMENTS", "damage", "runs"]
