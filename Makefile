@@ -66,9 +66,11 @@ bench: $(STAMP) ## measure, each figure beside its reference
 	@echo "Measuring; this takes a minute or two."
 	@$(BIN)/python -m tests.bench
 
-docs: $(STAMP) ## make the pages of docs/reference from the code
+docs: $(STAMP) ## make the pages of docs/ from the code and from recorded runs; plays scenarios that are new
 	@echo "Making docs/reference."
 	@$(BIN)/python -m runner.pages
+	@echo "Making docs/scenarios.md and docs/c-and-python.md."
+	@$(BIN)/python -m runner.guide
 
 clean: $(STAMP) ## remove what killed runs left behind, and nothing else
 	@echo "Looking for what killed runs left behind."
