@@ -1,15 +1,23 @@
-"""`python -m runner.guide`: record what is missing, then make the pages from what was recorded."""
+"""`python -m runner.guide`: record the ladders that are missing, then make the pages from what was recorded.
+
+With `--calls` the calls of docs/c-and-python.md are recorded anew as well, with strace(1).
+"""
 
 from __future__ import annotations
 
-from runner.guide import ladders, scenarios
+import sys
+
+from runner.guide import calls, ladders, scenarios
 
 
 def main() -> None:
     """Bring docs/recorded and the pages that show it up to date, telling what was played."""
     for line in ladders.record():
         print(line, flush=True)
+    if "--calls" in sys.argv[1:]:
+        calls.write(calls.record())
     scenarios.PAGE.write_text(scenarios.page(), encoding="utf-8")
+    calls.PAGE.write_text(calls.page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from runner.report.c_form.library import LIBRARY, OF_KIND
 from runner.report.c_form.sockets import SOCKETS
 from runner.report.text import printable
 
-__all__ = ["FORMS", "CForm", "kinds_of", "of", "shorter"]
+__all__ = ["FORMS", "NO_CALL", "CForm", "kinds_of", "of", "shorter"]
 
 FORMS: Mapping[str, Form] = {**SOCKETS, **LIBRARY}
 """Name of a call -> how C writes it; what is not here is shown as Python wrote it."""
