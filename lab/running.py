@@ -10,6 +10,7 @@ import contextlib
 import ctypes  # noqa: F401 - before namespaces are entered, where its library may be out of sight
 import json
 import os
+import signal
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -99,25 +100,28 @@ def enter(pid: int, argv: Sequence[str]) -> int:
 
 
 def _in_child(prepare: Any, argv: Sequence[str]) -> int:
-    """Fork, prepare, fork again (only children are in a PID namespace that was entered) and execute."""
-    outer = os.fork()
-    if outer == 0:
-        status = 126
-        try:
-            prepare()
-            inner = os.fork()
-            if inner == 0:
-                _execute(argv)
-            status = _status(os.waitpid(inner, 0)[1])
-        except OSError as error:
-            os.write(2, f"cannot enter the host: {error}\n".encode())
-        finally:
-            os._exit(status)
-    while True:  # Ctrl-C is for the command: it has the terminal
-        try:
-            return _status(os.waitpid(outer, 0)[1])
-        except KeyboardInterrupt:
-            continue
+    """Fork, prepare, fork again (only children are in a PID namespace that was entered) and execute.
+
+    Ctrl-C is for the command: it has the terminal, so both processes that wait for it ignore the signal.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        outer = os.fork()
+        if outer == 0:
+            status = 126
+            try:
+                prepare()
+                inner = os.fork()
+                if inner == 0:
+                    _execute(argv)
+                status = _status(os.waitpid(inner, 0)[1])
+            except OSError as error:
+                os.write(2, f"cannot enter the host: {error}\n".encode())
+            finally:
+                os._exit(status)
+        return _status(os.waitpid(outer, 0)[1])
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _become_part_of(pid: int, process: int) -> None:
@@ -130,8 +134,6 @@ def _become_part_of(pid: int, process: int) -> None:
 
 
 def _execute(argv: Sequence[str]) -> None:
-    import signal
-
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         syscalls.keep_capabilities(KEPT_CAPABILITIES)

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -309,14 +309,41 @@ def doctor() -> int:
 @cli.command(context_settings={"ignore_unknown_options": True})
 @click.argument("host")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def shell(host: str, command: tuple[str, ...]) -> int:
+@click.option("--watch", "watched", is_flag=True, help="Show the host's packets live, above the prompt.")
+def shell(host: str, command: tuple[str, ...], watched: bool) -> int:
     """Enter a HOST of the lab that is up.
 
     A Python prompt, or a command: runner shell server -- ss -tan
     """
-    from runner.keeping import enter
+    from runner import keeping
 
-    return enter(host, command)
+    if not watched:
+        return keeping.enter(host, command)
+    from runner.report import paper, prompted
+    from runner.watching import Watch
+
+    with Watch(keeping.hosts_up()) as watching:
+        return prompted.enter(host, command, watching, paper.terminal())
+
+
+@cli.command()
+@click.argument("hosts", nargs=-1)
+@click.option(
+    "--filter", "condition", default="", metavar="CONDITIONS", help="E.g. 'TCP and TCP.dport = 80'."
+)
+def watch(hosts: tuple[str, ...], condition: str) -> int:
+    """Show live what the hosts of the lab that is up send.
+
+    All HOSTS, or those that are named; until Ctrl-C.
+    """
+    from runner import keeping
+    from runner.report import filtering, paper, watched
+    from runner.watching import Watch
+
+    wanted = filtering.read(condition)
+    with suppress(KeyboardInterrupt), Watch(keeping.hosts_up(hosts)) as watching:
+        watched.show(watching, wanted, paper.terminal())
+    return PASSED
 
 
 @cli.command()

@@ -16,8 +16,24 @@ from lab.engine import Lab
 from lab.errors import LabError
 from runner.errors import UsageError
 
-PROMPT = ("python3", "-q")
-"""What `runner shell` starts where no command is given."""
+_BEGIN = """
+import atexit, socket, sys
+from socket import *
+print(f"Python {sys.version.split()[0]} in host {gethostname()}: all of the socket module is at hand. Ctrl-D leaves.")
+try:
+    import readline
+    getattr(sys, "__interactivehook__", int)()
+    readline.clear_history()
+    try:
+        readline.read_history_file("/tmp/.python_history")
+    except OSError:
+        pass
+    atexit.register(readline.write_history_file, "/tmp/.python_history")
+except (ImportError, OSError):
+    pass
+"""
+PROMPT = ("python3", "-q", "-i", "-c", _BEGIN)
+"""What `runner shell` starts where no command is given: Python, with a history that lives as long as the host."""
 
 
 @runtime_checkable
@@ -71,12 +87,33 @@ def enter(host: str, command: Sequence[str]) -> int:
         words = ["docker", "exec", *terminal, containers[host], *argv]
         return subprocess.run(words, check=False).returncode
     if not kept and not containers:
-        raise LabError(
-            "no lab is up",
-            "Start the Docker lab with `make lab-up`, or keep one: runner run SCENARIO --keep",
-        )
+        raise _no_lab()
     names = ", ".join(sorted({*kept, *containers}))
     raise UsageError(f"no lab that is up has a host {host!r}; there are: {names}")
+
+
+def hosts_up(wanted: Sequence[str] = ()) -> list[str]:
+    """The hosts of the lab that is up, of one that a run keeps first, or those that are wanted of them.
+
+    Raises LabError where no lab is up, UsageError where it has no such host.
+    """
+    from lab import running
+
+    kept = next((list(one.hosts) for one in running.running()), [])
+    hosts = kept or list(_containers())
+    if not hosts:
+        raise _no_lab()
+    for name in wanted:
+        if name not in hosts:
+            raise UsageError(f"the lab that is up has no host {name!r}; there are: {', '.join(hosts)}")
+    return list(wanted) or hosts
+
+
+def _no_lab() -> LabError:
+    return LabError(
+        "no lab is up",
+        "Start the Docker lab with `make lab-up`, or keep one: runner run SCENARIO --keep",
+    )
 
 
 def _containers() -> dict[str, str]:

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from lab.capture_index import Integers
-from runner import conditions, survey
+from runner import survey
 from runner.columns import Truth, protocol_name
-from runner.conditions import Condition
-from runner.errors import Blind, Misplaced, UsageError
+from runner.errors import Blind, UsageError
 from runner.headers import RST
-from runner.report import ladder, timeline
+from runner.report import filtering, ladder, timeline
 from runner.report.paper import Paper
 from runner.report.text import counted, duration, padded, printable, shortened
 from runner.survey import Survey
@@ -47,7 +46,7 @@ def show_capture(path: Path, condition: str, paper: Paper, limit: int | None) ->
 
     Of a capture that is damaged, what stands before the damage, which is said.
     """
-    wanted = _conditions(condition)
+    wanted = filtering.read(condition)
     seen = survey.read(path)
     try:
         chosen = survey.choose(seen, wanted)
@@ -79,18 +78,6 @@ def open_capture(path: Path) -> str:
     words = [program, "-r", str(path.absolute())]
     os.posix_spawn(program, words, os.environ, file_actions=nothing, setsid=True)
     return f"Started {program} on {path}."
-
-
-def _conditions(text: str) -> Sequence[Condition]:
-    """The conditions of the filter; raises UsageError with the place of a mistake in them."""
-    if not text.strip():
-        return ()
-    try:
-        return conditions.parse(text)
-    except Misplaced as error:
-        meant = f" - did you mean {error.suggestion!r}?" if error.suggestion else ""
-        marks = " " * error.column + "^" * max(1, error.length)
-        raise UsageError(f"--filter: {error.message}{meant}\n  {text}\n  {marks}") from None
 
 
 def _head(path: Path, seen: Survey, chosen: Integers, *, filtered: bool, paper: Paper) -> str:

@@ -110,7 +110,7 @@ def of(evidence: Evidence, limit: int | None = None, *, states: bool = False) ->
     With `states` the TCP states of its sockets stand on it too, those that can be told.
     """
     chosen = evidence.transmissions
-    shown = [one for one in chosen if not _is_housekeeping(one.sent.header)]
+    shown = [one for one in chosen if not is_housekeeping(one.sent.header)]
     calls = evidence.calls()
     moments: list[Moment] = [Sent(one.sent.time_ns, one) for one in shown]
     moments += _call_moments(calls, shown)
@@ -142,7 +142,8 @@ def ends_of(one: Transmission) -> tuple[str, tuple[str, ...]]:
     return one.sent.host, tuple(dict.fromkeys(copy.host for copy in one.arrivals)) or (one.target,)
 
 
-def _is_housekeeping(header: Header) -> bool:
+def is_housekeeping(header: Header) -> bool:
+    """Whether a frame is one that hosts send by themselves: no picture shows it unasked."""
     return header.protocol == ICMPV6 and header.type in _HOUSEKEEPING
 
 
