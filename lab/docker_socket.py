@@ -53,6 +53,21 @@ def address() -> str:
     return os.environ.get("DOCKER_HOST") or DEFAULT
 
 
+def other_sockets() -> list[str]:
+    """Where rootless Docker and Podman have their sockets by default, as far as they are there."""
+    own = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    known = (f"{own}/docker.sock", f"{own}/podman/podman.sock", "/run/podman/podman.sock")
+    return [path for path in known if os.access(path, os.R_OK | os.W_OK)]
+
+
+def _elsewhere() -> str:
+    """What to do where another engine's socket is there; empty where none is, or one was named."""
+    found = other_sockets()
+    if not found or os.environ.get("DOCKER_HOST"):
+        return ""
+    return f"There is another engine's socket; to use it: export DOCKER_HOST=unix://{found[0]}"
+
+
 def _exchange(request: bytes) -> bytes:
     where = address()
     if not where.startswith("unix://"):
@@ -69,8 +84,12 @@ def _exchange(request: bytes) -> bytes:
                 parts.append(part)
             return b"".join(parts)
     except FileNotFoundError:
-        raise EngineMissing(f"no Docker engine here: there is no {where}", NO_DOCKER) from None
+        raise EngineMissing(
+            f"no Docker engine here: there is no {where}", _elsewhere() or NO_DOCKER
+        ) from None
     except PermissionError:
-        raise EngineMissing(f"no permission to talk to Docker at {where}", NOT_ALLOWED) from None
+        raise EngineMissing(
+            f"no permission to talk to Docker at {where}", _elsewhere() or NOT_ALLOWED
+        ) from None
     except OSError as error:
         raise EngineMissing(f"the Docker engine does not answer at {where}: {error}", START_DOCKER) from None

@@ -40,7 +40,7 @@ def examine() -> list[Ability]:
     found = [_python(), _kernel()]
     found += [_engine(name) for name in engines.ENGINES]
     if any(one.name == "engine docker" and one.there for one in found):
-        found += [_compose(), _image()]
+        found += [*_limits(), _compose(), _image()]
     return [*found, _servers(), *_readers()]
 
 
@@ -58,7 +58,7 @@ def show(found: Iterable[Ability], paper: Paper) -> None:
     for one in found:
         mark = paper.marks.passed if one.there else paper.marks.failed if one.needed else "-"
         style: Style = "good" if one.there else "bad" if one.needed else "waits"
-        lines = [text.shortened(line, paper.width - 18) for line in text.lines(one.said)]
+        lines = text.wrapped(one.said, paper.width - 18)
         paper.line(f"{paper.styled(f'{mark:<2}', style)}{one.name:<15} {lines[0]}")
         for line in (*lines[1:], *(text.lines(one.remedy) if one.remedy and not one.there else ())):
             paper.line(f"{'':<17} {line}")
@@ -100,7 +100,32 @@ def _engine(name: str) -> Ability:
     if name == "netns":
         who = "as root" if os.geteuid() == 0 else "without root, in user namespaces"
         return Ability(title, True, f"works {who}", needed=True)
-    return Ability(title, True, "works", needed=True)
+    return Ability(title, True, f"works{_server()}", needed=True)
+
+
+def _server() -> str:
+    """Which engine answers at Docker's socket, to be put behind `works`."""
+    from lab import docker_server
+
+    try:
+        return f": {docker_server.ask().title}"
+    except LabError:
+        return ""
+
+
+def _limits() -> list[Ability]:
+    """Whether memory, processes and processor time of containers are bounded."""
+    from lab import docker_server
+
+    try:
+        server = docker_server.ask()
+    except LabError:
+        return []
+    if not server.unlimited:
+        return [Ability("limits", True, "memory, processes and processor time of containers are bounded")]
+    said = f"{server.name} does not bound {' and '.join(server.unlimited)} of containers: {server.why}"
+    remedy = "Scenarios are played all the same; do not play here what you do not trust."
+    return [Ability("limits", False, said, remedy)]
 
 
 def _compose() -> Ability:

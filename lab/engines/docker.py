@@ -169,7 +169,8 @@ def remove_container(client: Client, container: str) -> None:
         try:
             client.remove_container(container, force=True, v=True)
         except OSError as error:
-            if status(error) == CONFLICT:  # it is on its way
+            # On its way: Docker says so, Podman that it cannot stop what has stopped.
+            if status(error) == CONFLICT or "state improper" in explanation(error):
                 _wait_until_removed(client, container)
             elif status(error) != NOT_FOUND:
                 raise

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
+import subprocess
+import sys
 
 import pytest
 
+from lab import docker_server
 from lab import engine as engines
 from lab.errors import EngineMissing
 from runner import doctor
@@ -82,3 +87,37 @@ def test_servers_that_are_missing_are_said_with_their_packages(monkeypatch: pyte
     assert not found.there and found.said == "missing: bird, cc"
     assert "apt-get install bird2 gcc libc6-dev" in found.remedy
     assert doctor.can_play([found, Ability("engine netns", True, "works", needed=True)])
+
+
+def test_the_engine_behind_dockers_socket_is_named_with_what_it_cannot_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    podman = docker_server.Server(
+        "Podman", "4.3.1", True, ("memory", "processes"), "this machine has cgroup v1"
+    )
+    monkeypatch.setattr(engines, "find", lambda name: Answering(None))
+    monkeypatch.setattr(docker_server, "ask", lambda: podman)
+    written = shown(doctor.examine())
+    assert "works: Podman 4.3.1, rootless" in written
+    assert "does not bound memory and processes" in " ".join(written.split()) and "cgroup v1" in written
+
+
+WITHOUT = """
+echo 0 >/proc/sys/user/max_user_namespaces
+exec setpriv --bounding-set -all --inh-caps -all "$@"
+"""
+
+
+def test_a_machine_without_user_namespaces_for_real() -> None:
+    """In a user namespace that may have no other below it, and without any capability."""
+    if not shutil.which("unshare") or not shutil.which("setpriv"):
+        pytest.skip("needs unshare and setpriv")
+    words = ["unshare", "-U", "-r", "sh", "-c", WITHOUT, "sh", sys.executable, "-m", "runner", "doctor"]
+    environment = {**os.environ, "DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False, timeout=60)
+    if "unshare:" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 3, done.stdout + done.stderr
+    told = " ".join(done.stdout.split())
+    assert "user namespaces are switched off" in told and "sysctl -w user.max_user_namespaces=15000" in told
+    assert "no Docker engine here" in told and "No scenario can be played here" in told
