@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 IP4, IP6, ARP_TYPE = 0x0800, 0x86DD, 0x0806
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 _SHORTEST = {TCP: 20, UDP: 8, ICMP: 8, ICMPV6: 4}
+_LARGE_ICMP = {13: 20, 14: 20, 17: 12, 18: 12}
+_ICMPV6_WITH_WORD = (1, 2, 3, 4, 128, 129)
+"""Types whose header is larger than the shortest (RFC 792; RFC 4443)."""
 _VLANS = (0x8100, 0x88A8, 0x9100)
 _EXTENSIONS = (0, 43, 60, 135)
 """IPv6 extension headers that lead to another one (RFC 8200, section 4): hop-by-hop, routing, destination, mobility."""
@@ -108,9 +111,15 @@ class Headers:
         """How many bytes the transport carries; -1 where there is no transport that is known."""
         if self.transport < 0 or self.protocol not in _SHORTEST:
             return -1
+        room, kind = self.end - self.transport, self.data[self.transport]
         if self.protocol == TCP:
-            return self.end - self.transport - (self.data[self.transport + 12] >> 4) * 4
-        return self.end - self.transport - _SHORTEST[self.protocol]
+            return room - (self.data[self.transport + 12] >> 4) * 4
+        if self.protocol == UDP:
+            length = self.number(self.transport + 4, 2)
+            return (length if 8 <= length <= room else room) - 8
+        if self.protocol == ICMP:
+            return room - min(_LARGE_ICMP.get(kind, 8), room)
+        return room - (8 if kind in _ICMPV6_WITH_WORD and room >= 8 else 4)
 
 
 def mac_text(data: bytes) -> str:

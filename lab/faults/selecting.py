@@ -92,8 +92,8 @@ def _test(field: str, operator: str, operand: Any) -> Test:
     if not operator:
         return LAYERS[field]
     if field == "len":
-        compare = _ORDER[operator]
-        return lambda found: found.payload >= 0 and bool(compare(found.payload, operand))
+        fits = _comparison(operator, operand)
+        return lambda found: found.payload >= 0 and fits(found.payload)
     has, read = LAYERS[field.partition(".")[0]], FIELDS[field]
     holds = _comparison(operator, operand)
     return lambda found: has(found) and holds(read(found))
