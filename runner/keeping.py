@@ -117,7 +117,7 @@ def _no_lab() -> LabError:
 
 
 def _containers() -> dict[str, str]:
-    """Host -> container, of the compose lab and of runs on Docker that are going on."""
+    """Host -> container, of the compose lab first, and of runs on Docker that are going on."""
     from lab import compose, docker_socket
     from lab.container import RUN_LABEL
 
@@ -130,7 +130,7 @@ def _containers() -> dict[str, str]:
         return hosts
     for one in made:  # `lab.engines.docker_plan` calls them socket-lab-RUN-HOST
         name = one["Names"][0].removeprefix(f"/socket-lab-{one['Labels'][RUN_LABEL]}").partition("-")[2]
-        hosts[name] = one["Id"]
+        hosts.setdefault(name, one["Id"])
     return hosts
 
 
