@@ -5,15 +5,19 @@ Words and order only; where a row's parts stand is `runner.report.ladder`'s affa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from runner.history import CallRecord, FaultRecord, HostRecord
 from runner.packets import Transmission
-from runner.report import c_form, wording
+from runner.report import wording
 from runner.report.paper import Paper, Style
 from runner.report.text import counted, printable, shortened, width
 from runner.report.timeline import Began, Changed, Entered, Folded, Moment, Read, Returned, Sent, Timeline
+
+if TYPE_CHECKING:
+    from runner.report.c_form import CForm
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ class Said:
         short = name.rpartition(".")[2]
         calls = [self.call, f"{short}{bracket}{arguments}"]
         if self.in_c:
+            from runner.report import c_form
+
             calls = list(c_form.shorter(self.call))
         if self.outcome:
             calls += [f"{name}()", short] if bracket else []
@@ -130,9 +136,12 @@ class _Words:
     def __init__(self, timeline: Timeline, paper: Paper, details: Details) -> None:
         self._timeline = timeline
         self._marks = paper.marks
-        self._in_c = details.in_c
-        begun = (one.call for one in timeline.moments if isinstance(one, Began))
-        self._kinds = c_form.kinds_of(begun) if details.in_c else {}
+        self._in_c: Callable[[CallRecord], CForm] | None = None
+        if details.in_c:
+            from runner.report import c_form
+
+            kinds = c_form.kinds_of(one.call for one in timeline.moments if isinstance(one, Began))
+            self._in_c = lambda call: c_form.of(call, kinds)
 
     def line(self, moment: Moment) -> Line:
         """The line of a moment that has one of its own."""
@@ -160,8 +169,8 @@ class _Words:
 
     def _began(self, call: CallRecord, returns: bool) -> Said:
         waits: Style = "waits" if call.asleep_ns is not None else "plain"
-        if self._in_c:
-            form = c_form.of(call, self._kinds)
+        if self._in_c is not None:
+            form = self._in_c(call)
             if returns:
                 return Said(form.asked, "", waits, in_c=True)
             return Said(form.done, f"= {form.result}" if form.result else "", _style(call), in_c=True)
@@ -169,8 +178,8 @@ class _Words:
         return Said(said, "", waits) if returns else Said(said, self._outcome(call), _style(call))
 
     def _returned(self, call: CallRecord) -> Said:
-        if self._in_c:
-            form = c_form.of(call, self._kinds)
+        if self._in_c is not None:
+            form = self._in_c(call)
             name = f"{self._marks.end} {form.asked.partition('(')[0]}"
             result = f"= {form.result}" if form.result else "returns"
             outcome = f"{form.filled} {result}" if form.filled else result

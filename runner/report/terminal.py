@@ -135,6 +135,9 @@ def picture(seen: Evidence, paper: Paper, limit: int | None = MOMENTS, details: 
     """The ladder of a run, and what it leaves out."""
     drawn = timeline.of(seen, limit=limit, states=details.states)
     found = list(ladder.draw(drawn, paper, details))
+    found += [
+        paper.styled(line, "quiet") for one in drawn.untold for line in text.wrapped(f"  {one}", paper.width)
+    ]
     if drawn.hidden:
         noun = counted(drawn.hidden, "packet")
         found.append(

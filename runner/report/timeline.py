@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from runner.errors import Blind
@@ -90,13 +89,14 @@ Moment = Began | Returned | Sent | Read | Entered | Changed | Folded
 @dataclass(frozen=True)
 class Timeline:
     """`columns` are the hosts (of a capture from anywhere: the addresses), `hidden` how many packets of the
-    hosts' own housekeeping are not among the moments.
+    hosts' own housekeeping are not among the moments, `untold` why the states of some sockets are not.
     """
 
     columns: tuple[str, ...]
     moments: tuple[Moment, ...]
     began_ns: int
     hidden: int = 0
+    untold: tuple[str, ...] = ()
     _owners: Evidence | None = field(default=None, repr=False)
 
     def owner(self, address: str) -> str:
@@ -118,11 +118,15 @@ def of(evidence: Evidence, limit: int | None = None, *, states: bool = False) ->
     faults = (one for one in evidence.history if isinstance(one, FaultRecord) and not one.length)
     moments += [Changed(one.at_ns, one) for one in faults]
     moments += [Changed(one.at_ns, one) for one in evidence.history if isinstance(one, HostRecord)]
-    moments += _states(evidence) if states else ()
+    told = list(_states(evidence)) if states else []
+    moments += [one for one in told if isinstance(one, Entered)]
+    untold = tuple(one for one in told if isinstance(one, str))
     moments.sort(key=_order)
     columns = evidence.hosts
     began_ns = moments[0].at_ns if moments else evidence.info.started_ns
-    return Timeline(columns, tuple(_fold(moments, limit)), began_ns, len(chosen) - len(shown), evidence)
+    return Timeline(
+        columns, tuple(_fold(moments, limit)), began_ns, len(chosen) - len(shown), untold, evidence
+    )
 
 
 def of_packets(head: Sequence[Transmission], left_out: int, tail: Sequence[Transmission]) -> Timeline:
@@ -153,13 +157,17 @@ def _order(moment: Moment) -> tuple[int, int]:
     return moment.at_ns, rank
 
 
-def _states(evidence: Evidence) -> Iterator[Entered]:
-    """The states of all TCP sockets; those of a socket that the evidence does not tell are left out."""
+def _states(evidence: Evidence) -> Iterator[Entered | str]:
+    """The states of all TCP sockets; for one whose states the evidence does not tell, why."""
     for name in evidence.sockets:
         facts = evidence.socket(name)
-        with suppress(Blind):
+        if not facts.has_ports or facts.type != "SOCK_STREAM":
+            continue
+        try:
             for change in states_of(evidence, name):
                 yield Entered(change.time_ns, facts.host, name, change.state, change.packet)
+        except Blind as reason:
+            yield f"the states of {name} cannot be told: {reason}"
 
 
 def _call_moments(calls: Sequence[CallRecord], shown: Sequence[Transmission]) -> Iterator[Moment]:

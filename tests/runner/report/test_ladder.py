@@ -260,3 +260,9 @@ def test_details_are_kept_where_there_are_too_many_hosts_for_columns(tmp_path: P
     run.udp("host0", "host1", 5000, 53, b"hello")
     lines = drawn(run.evidence(tmp_path), 80, details=Details(in_c=True, states=True, payloads=True))
     row_with(lines, "0000  68 65 6c 6c 6f  hello")
+
+
+def test_states_that_cannot_be_told_are_said(tmp_path: Path) -> None:
+    drawn_states = timeline.of(echo().evidence(tmp_path, drops={"client": 3}), states=True)
+    assert [one.partition(":")[0] for one in drawn_states.untold] == ["the states of c cannot be told"]
+    assert any(isinstance(one, timeline.Entered) and one.socket == "conn" for one in drawn_states.moments)
