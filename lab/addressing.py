@@ -13,7 +13,7 @@ from itertools import count, islice
 
 from lab.engine import Interface
 from lab.errors import LabError
-from lab.topology import Network, Topology
+from lab.topology import Host, Network, Topology
 
 MAX_HOSTS = 1023
 """Ports of one bridge: BR_MAX_PORTS in net/bridge/br_private.h."""
@@ -223,10 +223,12 @@ def _numbers(subnet: _Subnet) -> Iterator[_Address]:
 def routes(topology: Topology, interfaces: Ends) -> dict[str, tuple[Route, ...]]:
     """Host name -> routes to every network it is not on, each a shortest path through routers.
 
+    A router that translates addresses leads out only: nobody outside has a way to what is behind it.
+
     Of several shortest paths the one whose router comes first in the topology is taken: plans do not vary.
     """
     found: dict[str, list[Route]] = {host.name: [] for host in topology.hosts}
-    routers = [host.name for host in topology.hosts if host.router]
+    routers = [host for host in topology.hosts if host.router]
     for target in topology.networks:
         distances = _distances(topology, routers, target.name)
         for host in topology.hosts:
@@ -236,16 +238,18 @@ def routes(topology: Topology, interfaces: Ends) -> dict[str, tuple[Route, ...]]
     return {host: tuple(ways) for host, ways in found.items()}
 
 
-def _distances(topology: Topology, routers: list[str], target: str) -> dict[str, int]:
+def _distances(topology: Topology, routers: list[Host], target: str) -> dict[str, int]:
     """Network name -> how many routers lie between it and the target; missing where none leads there."""
     distances = {target: 0}
     edge = [target]
     while edge:
         reached = []
         for router in routers:
-            names = [network.name for network in topology.networks_of(router)]
-            if any(name in edge for name in names):
-                reached += [name for name in names if name not in distances and name not in reached]
+            names = [network.name for network in topology.networks_of(router.name)]
+            for name in names:
+                leads = name != router.nat and any(one in edge for one in names)
+                if leads and name not in distances and name not in reached:
+                    reached.append(name)
         for name in reached:
             distances[name] = distances[edge[0]] + 1
         edge = reached
@@ -256,7 +260,7 @@ def _way(
     host: str,
     ends: tuple[Interface, ...],
     target: str,
-    routers: list[str],
+    routers: list[Host],
     interfaces: Ends,
     distances: Mapping[str, int],
 ) -> list[Route]:
@@ -267,9 +271,9 @@ def _way(
     end = min(reachable, key=lambda end: distances[end.network])
     nearer = distances[end.network] - 1
     for router in routers:
-        at_end = [one for one in interfaces[router] if one.network == end.network]
-        leads = any(distances.get(one.network) == nearer for one in interfaces[router])
-        if router != host and at_end and leads:
+        at_end = [one for one in interfaces[router.name] if one.network == end.network]
+        leads = any(distances.get(one.network) == nearer for one in interfaces[router.name])
+        if router.name != host and router.nat != end.network and at_end and leads:
             return list(_families(end.name, at_end[0], _subnets_of(target, interfaces)))
     return []
 

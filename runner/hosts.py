@@ -83,7 +83,7 @@ class HostMap(Model):
     env           environment variables of its programs
     files         files of the host: path and contents
     router        true: it forwards between its networks
-    nat           the network on whose side it rewrites source addresses
+    nat           the network on whose side it rewrites source addresses: what is there sees its address only
     scripted      true: it has addresses but no stack of its own
     ulimits       limits as setrlimit(2) names them, in small letters: {nofile: 64}
     """
@@ -273,6 +273,9 @@ class TopologyReader:
             self._document.mistake(
                 key, f"host {key.text} is on no network {one.nat!r}", suggest=suggestion(one.nat, on)
             )
+        if one.nat is not None and not one.router:
+            message = f"host {key.text} rewrites addresses of what it forwards: it needs `router: true` too"
+            self._document.mistake(key, message)
 
     def _host(self, name: str, networks: tuple[Network, ...]) -> Host:
         one = self._hosts[name][1]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from lab import stackless
+from lab import stackless, translating
 from lab.engine import Engine, Interface, Lab
 from lab.errors import LabError, Unsupported
 from lab.topology import Host
@@ -110,6 +110,7 @@ def _play_on(lab: Lab, playing: _Play, folder: Path, records: TextIO, watcher: W
     steps = [*scenario.steps, *scenario.finally_]
     changes.check(steps, lab, playing.engine)
     stackless.begin(lab)
+    translating.begin(lab)
 
     def keep(record: Record) -> None:
         print(history.to_line(record), file=records)

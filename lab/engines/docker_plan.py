@@ -65,15 +65,8 @@ def layout(topology: Topology, run: str, labels: Mapping[str, str], *, ip6: bool
     Raises Unsupported for what this engine cannot make, LabError where the addresses asked for cannot be had.
     """
     for host in topology.hosts:
-        _refuse(host)
+        capabilities(host)
     return Layout(topology, plan(topology, ip6=ip6), run, labels)
-
-
-def _refuse(host: Host) -> None:
-    if host.nat:
-        what = "source addresses rewritten (nat)"
-        raise Unsupported(f"the docker engine cannot make a host with {what}: {host.name}")
-    capabilities(host)
 
 
 # The switch -----------------------------------------------------------------------------------------

@@ -79,8 +79,6 @@ def refuse_what_is_lacking(topology: Topology) -> None:
     for host in topology.hosts:
         if not _HOST_NAME.fullmatch(host.name):
             raise Unsupported(f"{host.name!r} cannot be the name of a host (RFC 1123, section 2.1)")
-        if host.nat is not None:
-            raise Unsupported(f"host {host.name}: the netns engine has no address translation yet")
         for name in host.limits:
             if not hasattr(resource, "RLIMIT_" + name.upper()):
                 raise Unsupported(f"host {host.name}: this kernel has no limit {name!r} (setrlimit(2))")

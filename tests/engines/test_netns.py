@@ -249,7 +249,6 @@ def test_how_a_host_ended_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("host", "said"),
     [
-        (Host("server", nat="lab"), "address translation"),
         (Host("server", limits={"no_such": 1}), "no limit 'no_such'"),
         (Host("../server"), "cannot be the name of a host"),
         (Host("server", files={"../x": b""}), "not an absolute path"),

@@ -183,3 +183,19 @@ def test_any_topology_has_distinct_addresses_and_shortest_routes(topology: Topol
             assert hops(topology, planned, host.name, network.name) == fewest(
                 topology, host.name, network.name
             )
+
+
+def test_a_router_that_translates_addresses_leads_out_only() -> None:
+    hosts = (Host("client"), Host("gate", router=True, nat="out"), Host("server"))
+    networks = (Network("in", ("client", "gate")), Network("out", ("gate", "server")))
+    planned = plan(Topology(hosts, networks))
+    assert {route.interface for route in planned.routes["client"]} == {"eth0"} and planned.routes["client"]
+    assert planned.routes["server"] == ()
+
+
+def test_of_two_ways_in_the_one_that_does_not_translate_is_taken() -> None:
+    hosts = (Host("client"), Host("gate", router=True, nat="out"), Host("door", router=True), Host("server"))
+    networks = (Network("in", ("client", "gate", "door")), Network("out", ("gate", "door", "server")))
+    planned = plan(Topology(hosts, networks))
+    door = {address for end in planned.interfaces["door"] for address in (*end.ip4, *end.ip6)}
+    assert planned.routes["server"] and all(route.gateway in door for route in planned.routes["server"])

@@ -96,7 +96,11 @@ def test_addresses_without_a_network_are_those_of_the_only_one() -> None:
         ("hosts: {a: {router: yes}}", "1:21: true or false is wanted here"),
         ("hosts: {a: {capabilities: [NET RAW]}}", "1:28: 'NET RAW' is no capability's name"),
         ("hosts: {a: {files: {/x: [1]}}}", "1:25: "),
-        ("hosts: {a: {nat: out}}", "1:9: host a is on no network 'out'"),
+        ("hosts: {a: {nat: out, router: true}}", "1:9: host a is on no network 'out'"),
+        (
+            "hosts: {a: {nat: lab}}",
+            "1:9: host a rewrites addresses of what it forwards: it needs `router: true` too",
+        ),
         ("hosts: {a: {addresses: {out: 192.0.2.1}}}", "1:9: host a is on no network 'out'"),
         ("hosts: [a]\nnetworks: [a]", "2:11: networks are a map"),
         ("hosts: [a]\nnetworks: {x: {hosts: [a], mtu: 10}}", "2:33: an MTU is a number from 68"),
