@@ -89,6 +89,11 @@ class Evidence:
             if reason := self._blindness(host):
                 raise Blind(reason)
 
+    def is_left_out(self, host: str) -> bool:
+        """Whether a host was not to capture, as what others say to each other is seen without it."""
+        one = self.info.captures.get(host)
+        return one is not None and one.left_out
+
     def _blindness(self, host: str) -> str:
         """Why the capture of a host cannot be trusted, or nothing."""
         one = self.info.captures.get(host)

@@ -48,11 +48,19 @@ class Recorder:
     """The captures of one lab. `begin`, then `drain` as often as wanted, then `write`.
 
     `striking` are the fault processes of the lab: what their detours show was sent by the interface itself, and what
-    they read was captured before.
+    they read was captured before. `left_out` are hosts without a capture; their offloads go off all the same.
     """
 
-    def __init__(self, lab: Lab, hosts: Sequence[str], striking: Striking | None = None) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        hosts: Sequence[str],
+        striking: Striking | None = None,
+        *,
+        left_out: Sequence[str] = (),
+    ) -> None:
         self._lab = lab
+        self._left_out = tuple(left_out)
         self._striking = striking or Striking(lab, {})
         self.captures = {host: HostCapture() for host in hosts}
 
@@ -69,6 +77,9 @@ class Recorder:
             for host, channel in channels.items()
             for request in ({"do": "offload"}, {**begin, "without": self._striking.readers(host)})
         ]
+        for host in self._left_out:
+            channel = self._lab.agent(host)
+            waiting.append((host, channel, channel.post({"do": "offload"})))
         for host, channel, identifier in waiting:
             reply = channel.wait(identifier, ANSWER_S)
             problem = reply.get("malformed") or (reply.get("error") or {}).get("text")
@@ -124,6 +135,8 @@ class Recorder:
 
         What the host tried to send after that was on no wire, and is left out.
         """
+        if host in self._left_out:
+            return
         seen = self.captures[host]
         self.drain_host(host)
         seen.frames = [one for one in seen.frames if one.time_ns <= until_ns]

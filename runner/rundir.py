@@ -37,11 +37,15 @@ Ending = Literal["completed", "failed", "broken", "interrupted"]
 
 @dataclass(frozen=True)
 class CaptureInfo:
-    """What a host's capture saw: frames kept, frames the kernel dropped, and why it is missing (empty if it is not)."""
+    """What a host's capture saw: frames kept, frames the kernel dropped, and why it is missing (empty if it is not).
+
+    `left_out` where there was to be none (`runner.watched`).
+    """
 
     frames: int = 0
     drops: int = 0
     missing: str = ""
+    left_out: bool = False
 
 
 @dataclass(frozen=True)

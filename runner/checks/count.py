@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 from pydantic import Field
@@ -61,10 +61,14 @@ class Count(Model):
         for name, column in hosts_in(self.count.where):
             yield from keys.unknown(names, "hosts", name, ("count", "where"), column=column)
 
+    def watches(self, home: keys.Home) -> Iterable[str] | None:
+        """The hosts whose captures it needs."""
+        return keys.watches(self.count.flow, self.count.at, home)
+
     def examine(self, evidence: Evidence) -> Iterator[Finding]:
         """One finding; raises Blind where packets could not be seen, or not be compared."""
         wanted = self.count
-        keys.must_see(evidence, wanted.at, wanted.net)
+        keys.must_see(evidence, wanted.flow, wanted.at, wanted.net)
         found = [
             one
             for one in flows.select(evidence, wanted.flow, wanted.net, wanted.at)

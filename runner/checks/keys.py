@@ -6,7 +6,7 @@ What each expectation means is its own module's affair.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from runner import conditions, flows, ladder
@@ -18,6 +18,8 @@ from runner.ladder import Ladder
 from runner.model import KnownNames, MisplacedAt, Reads, Surroundings
 from runner.values import read_text
 
+Home = Callable[[str], str | None]
+"""The host of a name, see `runner.watched`."""
 _T = TypeVar("_T")
 _TEXT = {"type": "string"}
 
@@ -104,11 +106,30 @@ def ladder_mistakes(found: Ladder, names: KnownNames, path: _Path) -> Iterator[M
 # --- what must be seen ----------------------------------------------------------------------------
 
 
-def must_see(evidence: Evidence, at: str | None, net: str | None, *, losses: bool = False) -> None:
+def watches(flow: Flow, at: str | None, home: Home, *, losses: bool = False) -> tuple[str, ...] | None:
+    """The hosts whose captures tell of a flow: its two ends, or the one that it is seen at; None where any may."""
+    if at is not None and not losses:
+        return (at,)
+    ends = tuple(home(end.name) for end in flow.ends if end.name)
+    if len(ends) != 2 or None in ends:
+        return None
+    return tuple(one for one in (*ends, at) if one is not None)
+
+
+def homes(sockets: Iterable[str | None], home: Home) -> tuple[str, ...] | None:
+    """The hosts of sockets; None where one of them is not known."""
+    found = [home(name) for name in sockets if name is not None]
+    return None if None in found else tuple(one for one in found if one is not None)
+
+
+def must_see(
+    evidence: Evidence, flow: Flow, at: str | None, net: str | None, *, losses: bool = False
+) -> None:
     """Raise Blind unless all captures are complete that an expectation is judged by.
 
     Without `at` those of all hosts on the network; with it that host's own, and all the same where `losses`
-    must be told: whether a packet arrived is known by those who should have got it.
+    must be told: whether a packet arrived is known by those who should have got it. A host that was not to capture is
+    needed where it is an end of the flow, or where the flow does not say its ends.
     """
     if net is None and at is None and len(evidence.networks) > 1:
         networks = ", ".join(evidence.networks)
@@ -117,4 +138,13 @@ def must_see(evidence: Evidence, at: str | None, net: str | None, *, losses: boo
         evidence.must_see([at])
     if at is None or losses:
         on = {end.host: None for end in evidence.interfaces if net in (None, end.network)}
-        evidence.must_see(on or evidence.hosts)
+        ends = watches(flow, at, lambda name: _home(evidence, name), losses=True)
+        evidence.must_see(
+            host
+            for host in on or evidence.hosts
+            if ends is None or host in ends or not evidence.is_left_out(host)
+        )
+
+
+def _home(evidence: Evidence, name: str) -> str:
+    return name if name in evidence.hosts else evidence.socket(name).host

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar, Literal
 
 from runner import flows
@@ -48,12 +48,18 @@ class Packets(Model):
         yield from keys.place_mistakes(self.at, self.net, names, (), "packets")
         yield from keys.ladder_mistakes(self.packets, names, ("packets",))
 
+    def watches(self, home: keys.Home) -> Iterable[str] | None:
+        """The hosts whose captures it needs."""
+        return keys.watches(self.flow, self.at, home, losses=self._tells_losses())
+
+    def _tells_losses(self) -> bool:
+        return any(line.lost for line in self.packets.lines)
+
     def examine(self, evidence: Evidence) -> Iterator[Finding]:
         """One finding; raises Blind where packets could not be seen, Misplaced where the ladder is none."""
         for wrong in self.packets.mistakes:
             raise wrong
-        losses = any(line.lost for line in self.packets.lines)
-        keys.must_see(evidence, self.at, self.net, losses=losses)
+        keys.must_see(evidence, self.flow, self.at, self.net, losses=self._tells_losses())
         seen = flows.select(evidence, self.flow, self.net, self.at)
         matcher = Matcher(self.packets, evidence.owner, strict=self.acks == "strict")
         match = matcher.match(seen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Annotated, Any, ClassVar
 
@@ -58,6 +58,10 @@ class States(Model):
         """Sockets that do not exist."""
         for socket in self.states:
             yield from keys.unknown(names, "sockets", socket, ("states", socket))
+
+    def watches(self, home: keys.Home) -> Iterable[str] | None:
+        """The hosts whose captures it needs."""
+        return keys.homes(self.states, home)
 
     def examine(self, evidence: Evidence) -> Iterator[Finding]:
         """One finding for each socket."""

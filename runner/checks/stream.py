@@ -4,7 +4,7 @@ too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from pydantic import Field
@@ -56,6 +56,10 @@ class Stream(Model):
         yield from keys.unknown(names, "sockets", self.stream.to, ("stream", "to"))
         if self.stream.source is None and self.stream.expected is None:
             yield MisplacedAt(("stream",), "a stream needs `from` (who sent it) or `is` (what it is)")
+
+    def watches(self, home: keys.Home) -> Iterable[str] | None:
+        """The hosts whose captures it needs."""
+        return keys.homes((self.stream.to, self.stream.source), home)
 
     def examine(self, evidence: Evidence) -> Iterator[Finding]:
         """One finding for each comparison; raises Blind where bytes are not known."""
