@@ -18,7 +18,7 @@ from lab import stackless, translating
 from lab.engine import Engine, Interface, Lab
 from lab.errors import LabError, Unsupported
 from lab.topology import Host
-from runner import changes, history, requirements, rundir, watched
+from runner import capturing, changes, history, requirements, rundir
 from runner.changes import Changes
 from runner.history import Record
 from runner.performing import Watcher
@@ -117,11 +117,11 @@ def _play_on(lab: Lab, playing: _Play, folder: Path, records: TextIO, watcher: W
 
     strikes = Strikes(lab, plan(steps, hosts), keep)
     strikes.begin()
-    capturing = watched.watched(scenario)
-    left_out = [host for host in hosts if host not in capturing]
+    captured = capturing.capturing_hosts(scenario)
+    left_out = [host for host in hosts if host not in captured]
     if left_out:
-        watcher.note(watched.told(scenario, capturing))
-    recorder = Recorder(lab, capturing, strikes.processes, left_out=left_out)
+        watcher.note(capturing.told(scenario, captured))
+    recorder = Recorder(lab, captured, strikes.processes, left_out=left_out)
     recorder.begin()
     for host in scenario.topology.hosts:
         _restrict(lab, host)
@@ -140,7 +140,9 @@ def _play_on(lab: Lab, playing: _Play, folder: Path, records: TextIO, watcher: W
         playing.faults = strikes.end()
         recorder.write(folder / rundir.CAPTURE)
         playing.captures = {host: seen.info() for host, seen in recorder.captures.items()}
-        playing.captures |= {host: CaptureInfo(missing=watched.NOT_NAMED, left_out=True) for host in left_out}
+        playing.captures |= {
+            host: CaptureInfo(missing=capturing.NOT_NAMED, left_out=True) for host in left_out
+        }
 
 
 def _act(stage: Stage, playing: _Play) -> None:

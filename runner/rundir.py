@@ -39,7 +39,7 @@ Ending = Literal["completed", "failed", "broken", "interrupted"]
 class CaptureInfo:
     """What a host's capture saw: frames kept, frames the kernel dropped, and why it is missing (empty if it is not).
 
-    `left_out` where there was to be none (`runner.watched`).
+    `left_out` where there was to be none (`runner.capturing`).
     """
 
     frames: int = 0

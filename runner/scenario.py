@@ -75,7 +75,8 @@ class ScenarioMap(Model):
     matrix    names and their values: the scenario is played for every combination
     steps     what happens, in order
     finally   what is done at the end, whatever happened
-    expect    what must be seen in the recorded run
+    expect    what must be seen in the recorded run; of more than 16 hosts only those capture that it names (both ends
+              of a flow, `at`, sockets), unless it leaves open whom it is about
     """
 
     name: TextValue

@@ -61,9 +61,9 @@ class Count(Model):
         for name, column in hosts_in(self.count.where):
             yield from keys.unknown(names, "hosts", name, ("count", "where"), column=column)
 
-    def watches(self, home: keys.Home) -> Iterable[str] | None:
+    def needs(self, home: keys.Home) -> Iterable[str] | None:
         """The hosts whose captures it needs."""
-        return keys.watches(self.count.flow, self.count.at, home)
+        return keys.flow_hosts(self.count.flow, self.count.at, home)
 
     def examine(self, evidence: Evidence) -> Iterator[Finding]:
         """One finding; raises Blind where packets could not be seen, or not be compared."""

@@ -19,7 +19,7 @@ from runner.model import KnownNames, MisplacedAt, Reads, Surroundings
 from runner.values import read_text
 
 Home = Callable[[str], str | None]
-"""The host of a name, see `runner.watched`."""
+"""The host of a name, see `runner.capturing`."""
 _T = TypeVar("_T")
 _TEXT = {"type": "string"}
 
@@ -106,7 +106,7 @@ def ladder_mistakes(found: Ladder, names: KnownNames, path: _Path) -> Iterator[M
 # --- what must be seen ----------------------------------------------------------------------------
 
 
-def watches(flow: Flow, at: str | None, home: Home, *, losses: bool = False) -> tuple[str, ...] | None:
+def flow_hosts(flow: Flow, at: str | None, home: Home, *, losses: bool = False) -> tuple[str, ...] | None:
     """The hosts whose captures tell of a flow: its two ends, or the one that it is seen at; None where any may."""
     if at is not None and not losses:
         return (at,)
@@ -116,7 +116,7 @@ def watches(flow: Flow, at: str | None, home: Home, *, losses: bool = False) -> 
     return tuple(one for one in (*ends, at) if one is not None)
 
 
-def homes(sockets: Iterable[str | None], home: Home) -> tuple[str, ...] | None:
+def socket_hosts(sockets: Iterable[str | None], home: Home) -> tuple[str, ...] | None:
     """The hosts of sockets; None where one of them is not known."""
     found = [home(name) for name in sockets if name is not None]
     return None if None in found else tuple(one for one in found if one is not None)
@@ -138,7 +138,7 @@ def must_see(
         evidence.must_see([at])
     if at is None or losses:
         on = {end.host: None for end in evidence.interfaces if net in (None, end.network)}
-        ends = watches(flow, at, lambda name: _home(evidence, name), losses=True)
+        ends = flow_hosts(flow, at, lambda name: _home(evidence, name), losses=True)
         evidence.must_see(
             host
             for host in on or evidence.hosts

@@ -48,9 +48,9 @@ class Packets(Model):
         yield from keys.place_mistakes(self.at, self.net, names, (), "packets")
         yield from keys.ladder_mistakes(self.packets, names, ("packets",))
 
-    def watches(self, home: keys.Home) -> Iterable[str] | None:
+    def needs(self, home: keys.Home) -> Iterable[str] | None:
         """The hosts whose captures it needs."""
-        return keys.watches(self.flow, self.at, home, losses=self._tells_losses())
+        return keys.flow_hosts(self.flow, self.at, home, losses=self._tells_losses())
 
     def _tells_losses(self) -> bool:
         return any(line.lost for line in self.packets.lines)

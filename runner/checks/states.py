@@ -59,9 +59,9 @@ class States(Model):
         for socket in self.states:
             yield from keys.unknown(names, "sockets", socket, ("states", socket))
 
-    def watches(self, home: keys.Home) -> Iterable[str] | None:
+    def needs(self, home: keys.Home) -> Iterable[str] | None:
         """The hosts whose captures it needs."""
-        return keys.homes(self.states, home)
+        return keys.socket_hosts(self.states, home)
 
     def examine(self, evidence: Evidence) -> Iterator[Finding]:
         """One finding for each socket."""

@@ -57,9 +57,9 @@ class Stream(Model):
         if self.stream.source is None and self.stream.expected is None:
             yield MisplacedAt(("stream",), "a stream needs `from` (who sent it) or `is` (what it is)")
 
-    def watches(self, home: keys.Home) -> Iterable[str] | None:
+    def needs(self, home: keys.Home) -> Iterable[str] | None:
         """The hosts whose captures it needs."""
-        return keys.homes((self.stream.to, self.stream.source), home)
+        return keys.socket_hosts((self.stream.to, self.stream.source), home)
 
     def examine(self, evidence: Evidence) -> Iterator[Finding]:
         """One finding for each comparison; raises Blind where bytes are not known."""

@@ -27,15 +27,15 @@ Home = Callable[[str], str | None]
 
 
 @runtime_checkable
-class Watches(Protocol):
+class Needs(Protocol):
     """An expectation that can say whose captures it needs."""
 
-    def watches(self, home: Home) -> Iterable[str] | None:
+    def needs(self, home: Home) -> Iterable[str] | None:
         """The hosts whose captures it needs, or None where it may be any."""
         ...
 
 
-def watched(scenario: Scenario) -> tuple[str, ...]:
+def capturing_hosts(scenario: Scenario) -> tuple[str, ...]:
     """The hosts that capture, in the order of the scenario."""
     hosts = tuple(host.name for host in scenario.topology.hosts)
     steps = list(_all((*scenario.steps, *scenario.finally_)))
@@ -54,7 +54,7 @@ def watched(scenario: Scenario) -> tuple[str, ...]:
 def _needed(scenario: Scenario, home: Home) -> set[str] | None:
     needed: set[str] = set()
     for placed in scenario.expect:
-        hosts = placed.model.watches(home) if isinstance(placed.model, Watches) else None
+        hosts = placed.model.needs(home) if isinstance(placed.model, Needs) else None
         if hosts is None:
             return None
         needed.update(hosts)

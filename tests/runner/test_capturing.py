@@ -9,7 +9,7 @@ import pytest
 from runner import evidence, judge
 from runner.checks import CHECKS
 from runner.scenario import Scenario, load_text
-from runner.watched import MANY, watched
+from runner.capturing import MANY, capturing_hosts
 from tests.playing import play_text
 
 HOSTS = [f"h{number}" for number in range(1, MANY + 5)]
@@ -53,13 +53,13 @@ def loaded(text: str) -> Scenario:
 )
 def test_those_capture_whom_expectations_name(expect: str, captured: str) -> None:
     wanted = HOSTS if captured == "all" else captured.split()
-    assert list(watched(loaded(text_of(expect)))) == wanted
+    assert list(capturing_hosts(loaded(text_of(expect)))) == wanted
 
 
 def test_in_a_lab_that_is_not_large_all_do() -> None:
     hosts = HOSTS[:MANY]
     text = text_of("  - count: {flow: udp a b, is: 1}", hosts=f"[{', '.join(hosts)}]")
-    assert list(watched(loaded(text))) == hosts
+    assert list(capturing_hosts(loaded(text))) == hosts
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_in_a_lab_that_is_not_large_all_do() -> None:
     ],
 )
 def test_whoever_may_speak_in_anothers_name_captures_too(step: str) -> None:
-    found = watched(loaded(text_of("  - count: {flow: udp a b, is: 1}", f"{TALK}{step}\n")))
+    found = capturing_hosts(loaded(text_of("  - count: {flow: udp a b, is: 1}", f"{TALK}{step}\n")))
     assert found == ("h1", "h2", "h9")
 
 
@@ -84,7 +84,7 @@ def test_routers_and_scripted_hosts_capture_too() -> None:
         + ", ".join(f"{host}: {{}}" for host in HOSTS)
         + ", gate: {router: true}, puppet: {scripted: true}}"
     )
-    found = watched(loaded(text_of("  - count: {flow: udp a b, is: 1}", hosts=hosts)))
+    found = capturing_hosts(loaded(text_of("  - count: {flow: udp a b, is: 1}", hosts=hosts)))
     assert found == ("h1", "h2", "gate", "puppet")
 
 
