@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from runner import evidence, judge
+from runner.capturing import MANY, capturing_hosts
 from runner.checks import CHECKS
 from runner.scenario import Scenario, load_text
-from runner.capturing import MANY, capturing_hosts
 from tests.playing import play_text
 
 HOSTS = [f"h{number}" for number in range(1, MANY + 5)]
