@@ -206,5 +206,7 @@ def written(argument: Any) -> str:
         case tuple():
             inner = ", ".join(written(part) for part in argument)
             return f"({inner},)" if len(argument) == 1 else f"({inner})"
+        case list():
+            return f"[{', '.join(written(part) for part in argument)}]"
         case _:
             return repr(argument)

@@ -183,7 +183,7 @@ class _Words:
             name = f"{self._marks.end} {form.asked.partition('(')[0]}"
             result = f"= {form.result}" if form.result else "returns"
             outcome = f"{form.filled} {result}" if form.filled else result
-            return Said(name, outcome, _style(call), in_c=True, brief=result)
+            return Said(name, outcome, _style(call), in_c=True, brief=result.removeprefix("= -1 "))
         name = f"{self._marks.end} {printable(call.name)}"
         return Said(name, self._outcome(call) or "returns", _style(call))
 

@@ -270,6 +270,8 @@ class RecvInto(ReceiveStep):
         if outcome.failure is not None:
             return self.conclude(outcome, scope)
         contents = yield Call(self.here(), "bytes", (Kept(buffer),))
+        if contents.failure is not None:
+            return self.conclude(contents, scope)
         length = int(outcome.value)
         data = bytes(contents.value)[:length]
         return self.conclude(Outcome(outcome.began_ns, outcome.ended_ns, data), scope)

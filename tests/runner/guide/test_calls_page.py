@@ -14,7 +14,13 @@ from runner.report import c_form
 from runner.steps import STEPS
 
 AGAIN = "run `python -m runner.guide --calls` as root and commit what it changed"
-SAME_AS = {"send": "sendto", "recv": "recvfrom", "accept": "accept4", "gethostname": "uname"}
+SAME_AS = {
+    "send": "sendto",
+    "recv": "recvfrom",
+    "accept": "accept4",
+    "gethostname": "uname",
+    "select": "pselect6",
+}
 """A function of C's library -> the system call that it is."""
 
 
