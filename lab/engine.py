@@ -114,6 +114,16 @@ class Kills(Protocol):
     def kill(self, host: str) -> None: ...
 
 
+@runtime_checkable
+class Restarts(Protocol):
+    """A lab that can begin a killed host anew: with its addresses and MACs, and nothing else of before.
+
+    Its agent is another one, that has said hello.
+    """
+
+    def restart(self, host: str) -> None: ...
+
+
 ENGINES: Mapping[str, str] = {"docker": "lab.engines.docker", "netns": "lab.engines.netns"}
 """Engine name -> module. A table, so that `docker` is imported only when it is asked for."""
 

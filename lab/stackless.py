@@ -12,16 +12,16 @@ from typing import Any
 
 from lab.engine import Lab
 from lab.errors import LabError
+from lab.topology import Host
 
 NAME = "the responder"
 """What the process is called in its agent; no scenario can make that name."""
 
 
-def begin(lab: Lab) -> None:
-    """Make every scripted host of the topology one; raises LabError where its kernel keeps an address."""
-    for host in lab.topology.hosts:
-        if host.scripted:
-            _begin(lab, host.name)
+def begin_in(lab: Lab, host: Host) -> None:
+    """Make a host one if it is scripted; raises LabError where its kernel keeps an address."""
+    if host.scripted:
+        _begin(lab, host.name)
 
 
 def _begin(lab: Lab, host: str) -> None:

@@ -13,14 +13,8 @@ NAME = "the translator"
 """What the process is called in its agent; no scenario can make that name."""
 
 
-def begin(lab: Lab) -> None:
-    """Make every host with `nat` rewrite addresses; raises Unsupported where its kernel cannot."""
-    for host in lab.topology.hosts:
-        begin_in(lab, host)
-
-
 def begin_in(lab: Lab, host: Host) -> None:
-    """The same for one host, which may have been started again."""
+    """Make a host with `nat` rewrite addresses; raises Unsupported where its kernel cannot."""
     if host.nat is None:
         return
     [outside] = [end.name for end in lab.interfaces(host.name) if end.network == host.nat]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from lab.engine import Interface, Kills, Lab, Pauses
+from lab.engine import Interface, Kills, Lab, Pauses, Restarts
 from lab.errors import LabError, Unsupported
 from lab.links import Links
 from runner.commands import (
@@ -34,6 +34,7 @@ from runner.strikes import Strikes
 _ABILITIES: tuple[tuple[str, type, str], ...] = (
     ("pause", Pauses, "cannot stop the programs of a host"),
     ("kill", Kills, "cannot end a host"),
+    ("restart", Restarts, "cannot begin a host anew in a lab that is up"),
 )
 
 
@@ -43,8 +44,6 @@ def check(steps: Iterable[PlacedStep], lab: Lab, engine: str) -> None:
     for verb, ability, lacks in _ABILITIES:
         if verb in verbs and not isinstance(lab, ability):
             raise Unsupported(f"{verb}: the {engine} engine {lacks}")
-    if "restart" in verbs:
-        raise Unsupported(f"restart: the {engine} engine cannot begin a host anew in a lab that is up")
 
 
 def _verbs(steps: Iterable[PlacedStep]) -> Iterator[str]:
@@ -54,10 +53,16 @@ def _verbs(steps: Iterable[PlacedStep]) -> Iterator[str]:
 
 
 class Changes:
-    """Changes to one lab; `killed` and `paused` are the hosts that are. Faults are begun and ended by `strikes`."""
+    """Changes to one lab; `killed` and `paused` are the hosts that are. Faults are begun and ended by `strikes`.
 
-    def __init__(self, lab: Lab, strikes: Strikes, recorder: Recorder, keep: Keep) -> None:
+    `prepare` makes a host that was started again what the scenario says that it is.
+    """
+
+    def __init__(
+        self, lab: Lab, strikes: Strikes, recorder: Recorder, keep: Keep, prepare: Callable[[str], None]
+    ) -> None:
         self._lab, self._strikes, self._recorder, self._keep = lab, strikes, recorder, keep
+        self._prepare = prepare
         self._links = Links(lab)
         self.killed: set[str] = set()
         self.paused: set[str] = set()
@@ -81,7 +86,7 @@ class Changes:
 
     def _do(self, command: HostCommand) -> str:
         host = command.host
-        if host in self.killed:
+        if host in self.killed and not isinstance(command, RestartHost):
             return f"host {host} was killed before"
         match command:
             case PauseHost():
@@ -93,7 +98,7 @@ class Changes:
             case SetLink(_, up, network):
                 return self._set_link(host, up, network)
             case RestartHost():
-                raise Unsupported("restart: no engine can begin a host anew in a lab that is up")
+                return self._restart(host)
 
     def _pause(self, host: str) -> str:
         assert isinstance(self._lab, Pauses)
@@ -127,6 +132,19 @@ class Changes:
         self._strikes.leave(host)
         self.killed.add(host)
         self._lab.kill(host)
+        return ""
+
+    def _restart(self, host: str) -> str:
+        """Killed, if it is not yet, and begun anew: what strikes it and what captures it are there before it acts."""
+        assert isinstance(self._lab, Restarts)
+        if host not in self.killed:
+            self._kill(host)
+        self._lab.restart(host)
+        self._strikes.rejoin(host)
+        self._recorder.begin_again(host)
+        self._prepare(host)
+        self.killed.discard(host)
+        self._keep(HostRecord(host, "restarted", time.time_ns()))
         return ""
 
     def _set_link(self, host: str, up: bool, network: str | None) -> str:

@@ -60,6 +60,12 @@ class Exchange(Generic[Token]):
         del self._hosts[descriptor]
         return [self._asked.pop(key) for key in list(self._asked) if key[0] == host]
 
+    def join(self, host: str, channel: Channel) -> None:
+        """Have to do with a host again that has begun anew."""
+        self._channels[host] = channel
+        self._hosts[channel.fileno()] = host
+        self._poll.register(channel.fileno(), select.POLLIN)
+
     def wake(self, at_s: float, token: Token) -> None:
         """Have `token` come back at a time of the monotonic clock, in seconds."""
         heapq.heappush(self._timers, (at_s, next(self._counter), token))

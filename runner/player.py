@@ -109,8 +109,8 @@ def _play_on(lab: Lab, playing: _Play, folder: Path, records: TextIO, watcher: W
     requirements.check_hosts(scenario.requires, lab)
     steps = [*scenario.steps, *scenario.finally_]
     changes.check(steps, lab, playing.engine)
-    stackless.begin(lab)
-    translating.begin(lab)
+    for host in scenario.topology.hosts:
+        _set_up(lab, host)
 
     def keep(record: Record) -> None:
         print(history.to_line(record), file=records)
@@ -128,7 +128,13 @@ def _play_on(lab: Lab, playing: _Play, folder: Path, records: TextIO, watcher: W
     scripted = frozenset(host.name for host in scenario.topology.hosts if host.scripted)
     scope = Scope({host: lab.interfaces(host) for host in hosts}, scripted=scripted)
     sniffer = Sniffer(recorder, scope.interfaces)
-    made = Changes(lab, strikes, recorder, keep)
+
+    def prepare(name: str) -> None:
+        host = scenario.topology.host(name)
+        _set_up(lab, host)
+        _restrict(lab, host)
+
+    made = Changes(lab, strikes, recorder, keep, prepare)
     stage = Stage(lab, scope, keep, watcher, sniffer, made)
     try:
         _act(stage, playing)
@@ -157,6 +163,12 @@ def _act(stage: Stage, playing: _Play) -> None:
         playing.ending, playing.problem = "interrupted", "interrupted"
     if not stage.play_always(playing.scenario.finally_) and playing.ending == "completed":
         playing.ending = "failed"
+
+
+def _set_up(lab: Lab, host: Host) -> None:
+    """Make a host what the engine does not: one without a stack, one that rewrites addresses."""
+    stackless.begin_in(lab, host)
+    translating.begin_in(lab, host)
 
 
 def _restrict(lab: Lab, host: Host) -> None:

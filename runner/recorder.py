@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +38,8 @@ class HostCapture:
     drops: int = 0
     missing: str = ""
     sealed: bool = False
+    drops_before: int = 0
+    """Those of agents that were there before the host was started again."""
 
     def info(self) -> CaptureInfo:
         """For run.json."""
@@ -69,8 +71,17 @@ class Recorder:
 
         Raises LabError where a host cannot: a run that sees nothing is not worth playing.
         """
+        self._begin(self.captures)
+
+    def begin_again(self, host: str) -> None:
+        """The same for a host that was started again: its capture goes on."""
+        seen = self.captures[host]
+        seen.sealed, seen.drops_before = False, seen.drops
+        self._begin([host])
+
+    def _begin(self, hosts: Iterable[str]) -> None:
         ring = max(1 << 20, READY_RING_BYTES * FEW_HOSTS // max(FEW_HOSTS, len(self.captures)))
-        channels = {host: self._lab.agent(host) for host in self.captures}
+        channels = {host: self._lab.agent(host) for host in hosts}
         begin = {"do": "capture", "ring": ring}
         waiting = [
             (host, channel, channel.post(request))
@@ -148,7 +159,7 @@ class Recorder:
         names = {int(index): renamed.get(name, name) for index, name in value["interfaces"].items()}
         for block in value["blocks"]:
             seen.frames.extend(ring.frames_of(base64.b64decode(block), host, names))
-        seen.drops = value["drops"]
+        seen.drops = seen.drops_before + value["drops"]
         if value.get("spool_error"):
             seen.missing = f"the capture of {host} could not be kept: {value['spool_error']}"
         return bool(value["more"])

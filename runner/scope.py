@@ -54,3 +54,7 @@ class Scope:
             if addresses:
                 return addresses[0]
         raise LookupError(f"host {host} has no {family} address")
+
+    def knows(self, name: str) -> bool:
+        """Whether what a name stands for exists."""
+        return name in self.things or name in self.values or name in self.interfaces

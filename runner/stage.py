@@ -79,7 +79,7 @@ class Stage:
         """Play each of the `finally` steps, whatever happened; those whose names were never made are skipped."""
         held = True
         for placed in steps:
-            missing = [name for name in placed.uses if not self._known(name)]
+            missing = [name for name in placed.uses if not self._scope.knows(name)]
             idle = self._changes.why_idle(placed.host)
             if idle or missing:
                 self._say(self._next(), placed, None, "skipped", idle or f"{missing[0]} was never made")
@@ -169,13 +169,16 @@ class Stage:
         """Do something to the lab; calls that a killed host has pending are gone with it."""
         self._pump_until(time.monotonic())  # what has come by now came before
         outcome = self._changes.carry_out(command)
-        for host in self._changes.killed:
+        restarted = {command.host} if isinstance(command, commands.RestartHost) else set()
+        for host in self._changes.killed | restarted:
             asked = self._exchange.leave(host)
             for record in unanswered(asked):
                 self._keep(record)
             for one in asked:
                 if not one.done:
                     self._end(one, f"host {host} was killed while this call waited", gone=True)
+        for host in restarted:
+            self._exchange.join(host, self._lab.agent(host))
         self._advance(performing, outcome)
 
     def _post(self, performing: Performing, command: calls.Asked) -> None:
@@ -353,15 +356,11 @@ class Stage:
 
     # Names and pending calls
 
-    def _known(self, name: str) -> bool:
-        scope = self._scope
-        return name in scope.things or name in scope.values or name in scope.interfaces
-
     def _wait_for_names(self, placed: PlacedStep) -> None:
         """Wait for the names that pending calls will make."""
         for name in placed.uses:
             maker = self._makers.get(name)
-            if maker is None or self._known(name):
+            if maker is None or self._scope.knows(name):
                 continue
             deadline_s = time.monotonic() + PATIENCE_NS / 1e9
             while not maker.done:

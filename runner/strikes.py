@@ -82,7 +82,7 @@ class Strikes:
         self._hosts = tuple(host.name for host in lab.topology.hosts)
         self._ends = {host: lab.interfaces(host) for host in self._hosts}
         self._keep = keep
-        self._in_force: dict[str, tuple[str, ...]] = {}
+        self._in_force: dict[str, dict[str, dict[str, Any]]] = {}
         self._begun: set[str] = set()
         self._left: dict[str, FaultInfo] = {}
 
@@ -102,15 +102,15 @@ class Strikes:
         if name in self._begun:
             return f"a fault {name} was begun before: each needs a name of its own"
         self._begun.add(name)
-        concerned: list[str] = []
+        concerned: dict[str, dict[str, Any]] = {}
         at_ns = 0
         for aim in self._aims(command):
             for host in aim.senders:
                 if host in self.processes.hosts:
                     request = self._request(name, command, host, aim.receivers)
                     at_ns = int(self.processes.tell(host, **request)["at"])
-                    concerned.append(host)
-        self._in_force[name] = tuple(concerned)
+                    concerned[host] = request
+        self._in_force[name] = concerned
         self._keep(FaultRecord(name, "begins", at_ns or time.time_ns(), text=command.text))
         return ""
 
@@ -119,7 +119,7 @@ class Strikes:
         if hosts is None:
             return f"the fault {command.name} is not in force"
         at_ns = time.time_ns()
-        for host in dict.fromkeys(one for one in hosts if one in self.processes.hosts):
+        for host in (one for one in hosts if one in self.processes.hosts):
             at_ns = int(self.processes.tell(host, do="heal", name=command.name)["at"])
         self._keep(FaultRecord(command.name, "healed", at_ns))
         return ""
@@ -199,7 +199,10 @@ class Strikes:
         for host, change in self.processes.changes():
             self._keep(self._record(host, change))
         counts = self.processes.end()
-        return self._left | {host: self._info(host, count) for host, count in counts.items()}
+        told = {host: self._info(host, count) for host, count in counts.items()}
+        return {host: _sum(self._left.get(host), info) for host, info in told.items()} | {
+            host: info for host, info in self._left.items() if host not in told
+        }
 
     def leave(self, host: str) -> None:
         """A host is about to end: keep a record of what its faults did, and have no more to do with it."""
@@ -208,7 +211,14 @@ class Strikes:
         changes, counts = self.processes.leave(host)
         for change in changes:
             self._keep(self._record(host, change))
-        self._left[host] = self._info(host, counts)
+        self._left[host] = _sum(self._left.get(host), self._info(host, counts))
+
+    def rejoin(self, host: str) -> None:
+        """A host that was left has been started again: faults in force strike there too, counting anew."""
+        if self.processes.begin_again(host):
+            for concerned in self._in_force.values():
+                if host in concerned:
+                    self.processes.tell(host, **concerned[host])
 
     def _info(self, host: str, count: dict[str, Any]) -> FaultInfo:
         return FaultInfo(
@@ -231,3 +241,11 @@ class Strikes:
             became=change.get("became"),
             later_ns=change.get("later", 0),
         )
+
+
+def _sum(one: FaultInfo | None, other: FaultInfo) -> FaultInfo:
+    """What the fault processes of a host saw that was started again."""
+    if one is None:
+        return other
+    missing = one.missing or other.missing
+    return FaultInfo(one.taken + other.taken, one.left + other.left, one.lost + other.lost, missing)

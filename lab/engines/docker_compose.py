@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,9 @@ from lab.engines.docker import saying
 from lab.engines.docker_lab import DockerLab, engine_facts, side_by_side, stream
 from lab.errors import LabError
 from lab.topology import Network, Topology
+
+START_S = 30.0
+"""The longest that a container may take to have its links."""
 
 if TYPE_CHECKING:
     from lab.engines.docker import Client
@@ -37,6 +41,12 @@ def on_compose(client: Client, found: ComposeLab, topology: Topology, logs: Path
         settings = guest.settings(first=host.ip4, forget=True)
         lab.begin(host.name, attached, settings, planned.interfaces[host.name])
 
+    def again(name: str) -> None:
+        [host] = [one for one in found.hosts if one.name == name]
+        _start(client, host)
+        enter(host)
+
+    lab.start_again = again
     try:
         side_by_side(enter, found.hosts)
         yield lab
@@ -44,6 +54,17 @@ def on_compose(client: Client, found: ComposeLab, topology: Topology, logs: Path
         _resume(lab)
         side_by_side(AttachedStream.finish, streams)
         _start_again(client, lab)
+
+
+def _start(client: Client, host: ComposeHost) -> None:
+    """Start a container that was killed, and wait until it has its links; raises LabError."""
+    with saying(f"starting host {host.name} again"):
+        client.start(host.container)
+        deadline = time.monotonic() + START_S
+        while client.inspect_container(host.container)["State"]["Health"]["Status"] != "healthy":
+            if time.monotonic() > deadline:
+                raise LabError(f"host {host.name} is not healthy {START_S:g} s after it was started again")
+            time.sleep(0.02)
 
 
 def _execute(client: Client, host: ComposeHost, stderr: Path) -> AttachedStream:

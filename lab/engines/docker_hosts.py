@@ -43,6 +43,7 @@ def made_for_the_run(
     layout = docker_plan.layout(topology, labels[RUN_LABEL], labels, ip6=_HAS_IP6.exists())
     try:
         making = _Making(client, layout, logs, streams)
+        lab.start_again = lambda name: making.again(topology.host(name), lab)
         switch = making.switch()
         begin: list[Callable[[], None]] = [functools.partial(making.begin_switch, switch, lab)]
         begin += [functools.partial(making.host, host, lab) for host in topology.hosts]
@@ -104,6 +105,14 @@ class _Making:
         lab.containers[host.name] = container
         planned = self._layout.plan.interfaces[host.name]
         lab.begin(host.name, attached, docker_plan.guest_settings(self._layout, host.name), planned)
+
+    def again(self, host: Host, lab: DockerLab) -> None:
+        """Make a host that was killed anew; Docker removes the old container by itself, and its name must be free."""
+        old = lab.containers[host.name]
+        remove_container(self._client, old)
+        with self._lock:
+            self._streams.pop(old).close()
+        self.host(host, lab)
 
     def _started(self, host: Host, sysctls: Mapping[str, str]) -> tuple[str, AttachedStream]:
         container = self._created(host, sysctls)

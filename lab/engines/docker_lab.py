@@ -49,6 +49,8 @@ class DockerLab:
         self._channels: dict[str, Channel] = {}
         self._interfaces: dict[str, tuple[Interface, ...]] = {}
         self.containers: dict[str, str] = {}
+        self.start_again: Callable[[str], None] | None = None
+        """Makes the container of a killed host run again, with an agent that has begun; who made it knows how."""
         self.switch: Channel | None = None
         """The agent of the switch that the hosts are plugged into, where they are not on a network of Docker's."""
         self.paused: set[str] = set()
@@ -129,6 +131,14 @@ class DockerLab:
             self._client.kill(self.containers[host], "SIGKILL")
         self.paused.discard(host)
         self.killed.add(host)
+
+    def restart(self, host: str) -> None:
+        """Begin a killed host anew."""
+        assert self.start_again is not None
+        self._channels[host].close()
+        self.start_again(host)
+        self.killed.discard(host)
+        self.cut_off.discard(host)
 
     def _execute(self, host: str, program: str, *arguments: str) -> None:
         """Run a Python program in a host; raises LabError where it fails."""

@@ -48,6 +48,8 @@ class FirstProcess:
         self._own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._wiring: Wiring | None = None
         self._spares: list[Spare] = []
+        self._plan: dict[str, Any] = {}
+        self._logs = -1
 
     def make_spares(self) -> None:
         """Make ahead what takes the kernel long; what cannot be had ahead is made when it is asked for."""
@@ -102,13 +104,19 @@ class FirstProcess:
         self._wiring = Wiring(self._spares)
         self._wiring.make(plan, _groups_that_may_ping())
         rootfs.finish(plan["programs"], plan["texts"])
+        self._plan, self._logs = plan, logs
         for host in plan["hosts"]:
             self._start(host, logs)
-        os.close(logs)
-        for wire in self._wiring.wires.values():
-            os.close(wire.namespace)
-            if wire.ring is not None:
-                wire.ring.close()
+        for host in plan["hosts"]:
+            self._let_go(host["name"])
+
+    def _let_go(self, host: str) -> None:
+        """The host has its namespace now: it goes when the host does."""
+        assert self._wiring is not None
+        wire = self._wiring.wires[host]
+        os.close(wire.namespace)
+        if wire.ring is not None:
+            wire.ring.close()
 
     def _start(self, host: dict[str, Any], logs: int) -> None:
         """Fork a host's first process, and hand the runner the other end of its agent's socket."""
@@ -178,6 +186,17 @@ class FirstProcess:
         if pid not in self._ended:
             os.kill(pid, signal.SIGKILL)
         return self._how(host)
+
+    def _restart(self, host: str) -> str:
+        """A host that was killed begins anew: the runner is handed its agent as at first."""
+        assert self._wiring is not None
+        [plan] = [one for one in self._plan["hosts"] if one["name"] == host]
+        self._how(host)
+        self._stopped.pop(host, None)
+        self._wiring.remake(plan, self._plan, _groups_that_may_ping())
+        self._start(plan, self._logs)
+        self._let_go(host)
+        return ""
 
     def _pause(self, host: str) -> str:
         """Stop every process of the host, its agent first, so that nothing can start another meanwhile."""

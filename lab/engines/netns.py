@@ -103,6 +103,7 @@ class NetnsLab:
         self._child = child
         self._channels: dict[str, Channel] = {}
         self._streams: dict[str, SocketStream] = {}
+        self._logs = Path()
         self.pids: dict[str, int] = {}
         """Process id of each host's first process, as this process sees it."""
 
@@ -136,6 +137,12 @@ class NetnsLab:
     def kill(self, host: str) -> None:
         self._child.ask({"do": "kill", "host": host})
 
+    def restart(self, host: str) -> None:
+        self._channels[host].close()
+        self._child.send({"do": "restart", "host": host})
+        self._join_all(self._logs, f"host {host} could not be started again")
+        self._channels[host].hello(UP_S)
+
     def _open(self, logs: Path) -> None:
         """Have the child make it; returns when every agent has said hello."""
         data = os.memfd_create("plan")
@@ -147,6 +154,13 @@ class NetnsLab:
         finally:
             os.close(data)
             os.close(folder)
+        self._logs = logs
+        self._join_all(logs, "the lab could not be made")
+        for channel in self._channels.values():
+            channel.hello(UP_S)
+
+    def _join_all(self, logs: Path, problem: str) -> None:
+        """Take the agents that the child hands over, up to its answer; raises LabError."""
         while True:
             message, descriptors, pid = self._child.receive(UP_S)
             if "host" not in message:
@@ -155,9 +169,7 @@ class NetnsLab:
         if "refused" in message:
             raise Unsupported(message["refused"])
         if "failed" in message:
-            raise LabError(f"the lab could not be made: {message['failed']['text']}")
-        for channel in self._channels.values():
-            channel.hello(UP_S)
+            raise LabError(f"{problem}: {message['failed']['text']}")
 
     def _join(self, host: str, descriptor: int, pid: int, logs: Path) -> None:
         stream = SocketStream(

@@ -104,6 +104,7 @@ class Wiring:
         self._namespace = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self._control = Netlink()
         self.wires: dict[str, Wire] = {}
+        self._next_port = FIRST_PORT
 
     def make(self, plan: dict[str, Any], any_group: str) -> None:
         """Make everything that the plan says (see `lab.engines.netns.wire_plan`); returns when packets pass.
@@ -114,17 +115,30 @@ class Wiring:
             netlink.new_bridge(f"bridge{number}", FIRST_BRIDGE + number, network["mtu"])
             for number, network in enumerate(plan["networks"])
         )
+        self._make_hosts(plan["hosts"], _Neighbours(plan), any_group)
+
+    def remake(self, host: dict[str, Any], plan: dict[str, Any], any_group: str) -> None:
+        """The same for one host of it that has ended: a new namespace with the links and addresses that it had.
+
+        The old links go first: the kernel keeps a dead host's namespace as long as its TCP connections wait for
+        an answer, and it would go on speaking.
+        """
+        known = {index for index, _ in socket.if_nameindex()}
+        left = [port for port in self.wires[host["name"]].ports if port in known]
+        self._control.do(netlink.delete_link(port) for port in left)
+        self._make_hosts([host], _Neighbours(plan), any_group)
+
+    def _make_hosts(self, hosts: list[dict[str, Any]], neighbours: _Neighbours, any_group: str) -> None:
         try:
-            for host in plan["hosts"]:
+            for host in hosts:
                 self._make_host(host, any_group)
         finally:
             syscalls.setns(self._namespace, syscalls.CLONE_NEWNET)
-        self._plug_in(plan)
-        neighbours = _Neighbours(plan)
-        for host in plan["hosts"]:
+        self._plug_in(hosts)
+        for host in hosts:
             self._address(host, neighbours)
-        self._set_up_hosts(plan["hosts"])
-        self._settle()
+        self._set_up_hosts(hosts)
+        self._settle([self.wires[host["name"]] for host in hosts])
 
     def _make_host(self, host: dict[str, Any], any_group: str) -> None:
         """A network namespace with quiet defaults and the host's ends of links; we are in it afterwards."""
@@ -146,8 +160,8 @@ class Wiring:
                 _write_if_there(key, value)
             _write_if_there("net/ipv6/conf/all/forwarding", "1")
         namespace = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        first = FIRST_PORT + sum(len(wire.ports) for wire in self.wires.values())
-        ends = host["interfaces"]
+        ends, first = host["interfaces"], self._next_port
+        self._next_port += len(ends)
         wire = Wire(
             host["name"],
             namespace,
@@ -170,10 +184,10 @@ class Wiring:
             for end, link, port in zip(ends, wire.links, wire.ports, strict=True)
         )
 
-    def _plug_in(self, plan: dict[str, Any]) -> None:
+    def _plug_in(self, hosts: list[dict[str, Any]]) -> None:
         self._control.do(
             netlink.set_link(port, up=True, master=FIRST_BRIDGE + end["network"])
-            for host in plan["hosts"]
+            for host in hosts
             for end, port in zip(host["interfaces"], self.wires[host["name"]].ports, strict=True)
         )
 
@@ -212,13 +226,13 @@ class Wiring:
             if asked:
                 syscalls.setns(self._namespace, syscalls.CLONE_NEWNET)
 
-    def _settle(self) -> None:
+    def _settle(self, wires: list[Wire]) -> None:
         """Wait until each end of each link says it is up: the first packets after set-up are lost otherwise.
 
         The kernel's link watch runs behind; to be asked about one link makes it catch up.
         """
         deadline = time.monotonic() + SETTLE_S
-        for wire in self.wires.values():
+        for wire in wires:
             for control, indexes in ((wire.control, wire.links), (self._control, wire.ports)):
                 for index in indexes:
                     while control.operstate(index) != netlink.OPERSTATE_UP:

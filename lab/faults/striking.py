@@ -50,6 +50,7 @@ class Striking:
     def __init__(self, lab: Lab, kinds: Mapping[str, Kinds]) -> None:
         self._lab = lab
         self._kinds = dict(kinds)
+        self._asked = dict(kinds)
         self.broken: dict[str, str] = {}
 
     @property
@@ -59,8 +60,20 @@ class Striking:
 
     def begin(self) -> None:
         """Start them all, side by side, and divert; raises Unsupported where a kernel or a host cannot."""
+        self._begin(self._kinds)
+
+    def begin_again(self, host: str) -> bool:
+        """The same for a host that was left and has been started again; False where it never had one."""
+        if host not in self._asked:
+            return False
+        self._kinds[host] = self._asked[host]
+        self.broken.pop(host, None)
+        self._begin({host: self._asked[host]})
+        return True
+
+    def _begin(self, wanted: Mapping[str, Kinds]) -> None:
         waiting = []
-        for host, kinds in self._kinds.items():
+        for host, kinds in wanted.items():
             agent = self._lab.agent(host)
             waiting.append((host, agent, agent.post({"do": "start", "source": source(), "makes": NAME})))
             wires = [[end.name, kinds] for end in self._lab.interfaces(host)]

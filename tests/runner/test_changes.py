@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import Unsupported
 from runner.history import HostRecord
 from runner.rundir import CaptureInfo
 from tests.needing import need_docker
@@ -143,8 +142,3 @@ expect:
 def test_a_link_to_no_network_is_named(tmp_path: Path) -> None:
     played = play_text(CONNECTED + "  - {link: client, to: down, net: other}\n", tmp_path)
     assert "no link to other (but to lab)" in played.reason
-
-
-def test_a_restart_is_refused_before_the_first_step(tmp_path: Path) -> None:
-    with pytest.raises(Unsupported, match="restart: the netns engine"):
-        play_text(CONNECTED + "  - restart: server\n", tmp_path)
