@@ -116,8 +116,8 @@ class Kill(HostStep):
 class Restart(HostStep):
     """Begin a host anew, killed before or not: it has the addresses it had, and no socket or program of before.
 
-    Where it was not killed yet it is first, as `kill` says: no FIN and no RST gets out. Faults in force strike it again,
-    and count anew. Names of what it had stand for things that are gone; what is made after needs names of its own.
+    Where it was not killed yet it is first, as `kill` says: no FIN and no RST gets out. Faults in force strike it
+    again, and count anew. Names of what it had stand for things that are gone: what it makes now needs others.
 
     restart  the host
     """
