@@ -1,8 +1,9 @@
 """Whether a scenario sends what a network with rules of its own would drop, so that its hosts need one without any.
 
-Docker's internal networks pass between two hosts only what comes from one of its addresses and is for another, and they
-put fragments together (DOCKER-ISOLATION, through br_netfilter): no groups, no 255.255.255.255, no forged sources, no
-lone fragments, nothing malformed. Looks at what is written; what a program sends the scenario says with `requires`.
+The labs that the engines make have no such rules. Docker's own internal networks have: they pass between two hosts only
+what comes from one of their addresses and is for another, and put fragments together (DOCKER-ISOLATION, through
+br_netfilter). The compose lab's bridge may drop what is malformed. Looks at what is written; what a program sends the
+scenario says with `requires`.
 """
 
 from __future__ import annotations

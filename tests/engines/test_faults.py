@@ -189,10 +189,6 @@ def test_a_frame_for_a_group_is_refused_for_one_receiver(engine: Engine, tmp_pat
   - client: {sendto: b, data: all, to: "255.255.255.255:9999"}
 """
     )
-    if engine.name == "docker":
-        pytest.skip(
-            "the docker engine's networks drop broadcasts between containers unless they are asked for"
-        )
     played = play_text(text, tmp_path, engine.name)
     assert played.judgement.verdict == "unknown"
     assert changes(played) == [("refused", 0)]

@@ -99,4 +99,5 @@ def test_twenty_containers_side_by_side(tmp_path: Path) -> None:
     assert not [
         frame for frame in frames if frame.data[12:14] == ARP.to_bytes(2, "big")
     ]  # they know each other
-    assert sum(frame.direction == "out" for frame in frames) == 20 * 19
+    sent = [frame.data for frame in frames if frame.direction == "out"]
+    assert sum(data[12:14] == b"\x08\x00" and data[23] == 17 for data in sent) == 20 * 19
