@@ -1,6 +1,6 @@
 """The caller: rings and talks by turns, beginning. An empty line is not sent; the end of the input hangs up.
 
-By hand: python3 /programs/chat_client.py server
+By hand: python3 /programs/chat_client.py server [PORT]
 """
 
 import socket
@@ -23,7 +23,7 @@ def talk(connection):
 
 def main():
     with socket.socket() as connection:
-        connection.connect((sys.argv[1], PORT))
+        connection.connect((sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else PORT))
         print("Connected.", flush=True)
         while talk(connection):
             data = connection.recv(1024)
