@@ -121,6 +121,8 @@ class Changes:
     def _kill(self, host: str) -> str:
         """Off the networks first: what was captured until then is all that there will ever be, and is fetched now."""
         assert isinstance(self._lab, Kills)
+        if host not in self.paused:
+            self._strikes.settle(host)
         self._lab.cut(host)
         at_ns = time.time_ns()
         self._keep(HostRecord(host, "killed", at_ns))
@@ -153,6 +155,8 @@ class Changes:
         ends = [end for end in self._lab.interfaces(host) if network in (None, end.network)]
         if not ends:
             return self._no_link(host, network, self._lab.interfaces(host))
+        if not up:
+            self._strikes.settle(host)
         for end in ends:
             at_ns = self._links.set(host, end.name, up=up)
             self._keep(HostRecord(host, f"link {'up' if up else 'down'}", at_ns, end.name, end.network))

@@ -204,6 +204,10 @@ class Strikes:
             host: info for host, info in self._left.items() if host not in told
         }
 
+    def settle(self, host: str) -> None:
+        """Have all that a host has sent before now pass its faults: its links are about to be cut."""
+        self.processes.settle(host)
+
     def leave(self, host: str) -> None:
         """A host is about to end: keep a record of what its faults did, and have no more to do with it."""
         if host not in self.processes.hosts:

@@ -6,6 +6,8 @@ Runs in the host, beside the agent: standard library only, Python 3.9 syntax. Kn
 from __future__ import annotations
 
 import ctypes
+import errno
+import fcntl
 import socket
 import struct
 
@@ -23,6 +25,8 @@ _PACKET_QDISC_BYPASS = 20
 _PACKET_IGNORE_OUTGOING = 23
 """linux/if_packet.h"""
 _SOL_PACKET = 263
+_SIOCGIFFLAGS, _IFF_UP = 0x8913, 1
+"""netdevice(7)"""
 _ETH_P_ALL = 3
 _library = ctypes.CDLL(None, use_errno=True)
 
@@ -98,6 +102,7 @@ class Outlet:
         self.socket.setsockopt(_SOL_PACKET, _PACKET_QDISC_BYPASS, 1)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
         self.socket.bind((interface, 0))
+        self._interface = interface
         self.refused = 0
         self._vectors = (ctypes.c_char * (SLOTS * 16))()
         vectors = ctypes.addressof(self._vectors)
@@ -118,7 +123,8 @@ class Outlet:
             headers = ctypes.byref(self._headers, done * _HEADER.size)
             sent = _library.sendmmsg(self.socket.fileno(), headers, len(numbers) - done, 0)
             if sent <= 0:  # ENOBUFS and the like: this one is lost, and counted
-                self.refused += 1
+                if self._refused_again(ctypes.get_errno()):
+                    continue
                 sent = 1
             done += sent
 
@@ -126,8 +132,22 @@ class Outlet:
         """Send one frame."""
         try:
             self.socket.send(frame)
-        except OSError:
-            self.refused += 1
+        except OSError as error:
+            if self._refused_again(error.errno):
+                self.send(frame)
+
+    def _refused_again(self, reason: int | None) -> bool:
+        """A frame was not taken: whether to send it again. Else it is counted, where the link is up.
+
+        On a link that is down it is lost as on any cable that is out. Once the link is up again, the next frame is told
+        that it was down (packet_notifier in net/packet/af_packet.c leaves an error on the socket), and only that one.
+        """
+        request = struct.pack("16sH14x", self._interface.encode(), 0)
+        flags = struct.unpack_from("H", fcntl.ioctl(self.socket, _SIOCGIFFLAGS, request), 16)[0]
+        if flags & _IFF_UP and reason == errno.ENETDOWN:
+            return True
+        self.refused += bool(flags & _IFF_UP)
+        return False
 
 
 def _enlarge(made: socket.socket, size: int) -> None:

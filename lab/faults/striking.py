@@ -146,6 +146,11 @@ class Striking:
             yield from answer.get("changes", ())
             more = answer.get("more", False)
 
+    def settle(self, host: str) -> None:
+        """Have all that the host's stack sent before now pass its detour: it drains before it answers anything."""
+        if host in self._kinds:
+            self._try(host, "waits")
+
     def leave(self, host: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Have no more to do with a host that is about to end: its changes since the last time, and its counts."""
         changes, counts = list(self._changes_of(host)), self._try(host, "counts")
