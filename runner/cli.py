@@ -182,6 +182,10 @@ def show(path: Path | None, runs: Path, everything: bool, in_c: bool, states: bo
         details = Details(in_c, states, payloads, None if everything else Details.payload_limit)
         show_run(path, page, None if everything else 400, details)
         return PASSED
+    if in_c or states or payloads:
+        raise UsageError(
+            f"--c, --states and --hex show a run, and {path} is none; play it first: runner run {path}"
+        )
     from runner import running
     from runner.report.plan import show_plan
 

@@ -7,8 +7,16 @@ from typing import Any
 
 import pytest
 
-from lab.container import CAPABILITIES, IMAGE, QUIET_SYSCTLS, SWITCH_FOLDER, SWITCH_SYSCTLS, SYSCTLS
-from lab.engines import docker_plan
+from lab.container import (
+    CAPABILITIES,
+    IMAGE,
+    QUIET_SYSCTLS,
+    SERVERS_IMAGE,
+    SWITCH_FOLDER,
+    SWITCH_SYSCTLS,
+    SYSCTLS,
+)
+from lab.engines import docker_hosts, docker_plan
 from lab.errors import LabError, Unsupported
 from lab.topology import Host, Network, Topology
 
@@ -141,3 +149,12 @@ def test_interfaces_are_known_by_their_address() -> None:
     assert (second.name, second.mtu) == ("eth0", 1400)
     with pytest.raises(LabError, match=r"no interface on network n: 192\.0\.2\.1 is missing"):
         docker_plan.real_interfaces(made.plan.interfaces["a"], seen[:1])
+
+
+def test_what_to_do_about_an_image_that_is_not_here_depends_on_whose_it_is() -> None:
+    ours = docker_hosts._without_image(Host("a", image=SERVERS_IMAGE))
+    assert isinstance(ours, Unsupported) and "make images" in ours.what
+    everybodys = docker_hosts._without_image(Host("a"))
+    assert not isinstance(everybodys, Unsupported) and "make images" in everybodys.remedy
+    theirs = docker_hosts._without_image(Host("a", image="somebody/else"))
+    assert not isinstance(theirs, Unsupported) and "docker pull somebody/else" in theirs.remedy

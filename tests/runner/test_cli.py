@@ -219,6 +219,18 @@ def test_a_run_is_shown_and_judged_again(played: Path, capsys: pytest.CaptureFix
     assert "accept listener as conn" in written and "SYN,ACK" in written and "PASSED" in written
 
 
+def test_a_run_is_shown_in_c_with_states_and_bytes(played: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["show", "--c", "--states", "--hex"]) == 0
+    written = capsys.readouterr().out
+    for one in ("send(c", "● c ESTABLISHED", "0000  "):
+        assert one in written
+    assert cli.main(["show"]) == 0
+    written = capsys.readouterr().out
+    assert "● " not in written and "0000  " not in written
+    assert cli.main(["show", "first.yaml", "--c"]) == 2
+    assert "play it first: runner run first.yaml" in capsys.readouterr().err
+
+
 def test_a_run_whose_history_was_changed_is_judged_anew(
     played: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
