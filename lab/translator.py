@@ -35,6 +35,7 @@ def attribute(kind: int, value: bytes) -> bytes:
 
 
 def nested(kind: int, *values: bytes) -> bytes:
+    """An attribute that holds others (NLA_F_NESTED, netlink(7))."""
     return attribute(kind | NESTED, b"".join(values))
 
 
