@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.fire import damage, runs
+from tests.fire import damage, machine, programs, runs
 from tests.fire.measured import EXPERIMENTS
 
-__all__ = ["EXPERIMENTS", "damage", "runs"]
+__all__ = ["EXPERIMENTS", "damage", "machine", "programs", "runs"]

@@ -36,6 +36,7 @@ class Watched:
     pid: int
     before: frozenset[int]
     namespaces: set[str] = field(default_factory=set)
+    had_a_lab: bool = False
 
     def look(self) -> None:
         """Note the namespaces of all processes below it that are not the machine's."""

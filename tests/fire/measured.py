@@ -69,7 +69,7 @@ def run(*words: str | Path, environment: dict[str, str] | None = None, folder: P
     began = time.monotonic()
     with start(*words, environment=environment, folder=folder) as process:
         assert process.stdout is not None
-        with Killer(process.pid, PATIENCE_S):
+        with Killer(process.pid, PATIENCE_S), process.stdout:
             said = process.stdout.read()
             _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
