@@ -14,6 +14,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.fire.leftovers import in_docker
+from tests.needing import need_docker
 from tests.test_failures import ROOT, descendants, gone, run
 
 pytestmark = pytest.mark.slow  # plays on real hosts again and again
@@ -74,16 +76,16 @@ def test_what_failed_is_played_again(folder: Path, tmp_path: Path) -> None:
     assert last.returncode == 0 and "Nothing failed" in last.stdout
 
 
-def begun(folder: Path, tmp_path: Path) -> subprocess.Popen[str]:
+def begun(folder: Path, tmp_path: Path, engine: str = "netns") -> subprocess.Popen[str]:
     """The command line with two cases in the middle of a long sleep."""
     for name in ("a_slow", "b_fails"):
-        write(folder, name, sleep="30s")
-    words = [sys.executable, "-m", "runner", "run", str(folder), "--engine", "netns", "-j", "2"]
+        write(folder, name, sleep="60s")
+    words = [sys.executable, "-m", "runner", "run", str(folder), "--engine", engine, "-j", "2"]
     process = subprocess.Popen(
         [*words, "--runs", str(tmp_path / "runs")],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT,
     )  # fmt: skip
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while len(list((tmp_path / "runs").glob("*/server.stderr"))) < 2:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
@@ -91,14 +93,20 @@ def begun(folder: Path, tmp_path: Path) -> subprocess.Popen[str]:
     return process
 
 
-def test_ctrl_c_ends_all_and_leaves_nothing(folder: Path, tmp_path: Path) -> None:
-    with begun(folder, tmp_path) as process:
+@pytest.mark.parametrize("engine", ["netns", pytest.param("docker", marks=pytest.mark.docker)])
+def test_ctrl_c_ends_all_and_leaves_nothing(folder: Path, tmp_path: Path, engine: str) -> None:
+    if engine == "docker":
+        need_docker()
+    with begun(folder, tmp_path, engine) as process:
         below = descendants(process.pid)
+        had = {pid for pid in below if in_docker(pid)}
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, output
     assert "2 interrupted in" in output and "Traceback" not in output
     assert gone(below)
+    assert len(had) == (2 if engine == "docker" else 0), "each worker had containers of its own"
+    assert not [one for pid in below for one in in_docker(pid)]
 
 
 def test_a_worker_that_is_killed_takes_one_case_along(folder: Path, tmp_path: Path) -> None:

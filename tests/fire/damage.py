@@ -54,7 +54,7 @@ def hold(found: list[Taken], codes: set[int]) -> str:
     assert peak < MOST_BYTES, f"{peak >> 20} MiB: {grew(found)}"
     counts = Counter(one.code for one in found)
     ends = ", ".join(f"{counts[code]} with exit code {code}" for code in sorted(counts, key=str))
-    return f"{ends}; at most {longest:.2f} s each and {peak >> 20} MiB for all"
+    return f"{ends}; at most {longest:.2f} s of processor time each and {peak >> 20} MiB for all"
 
 
 def grew(found: list[Taken]) -> list[tuple[int, str]]:

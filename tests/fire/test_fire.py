@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fire.everything import EXPERIMENTS
+from tests.fire.everything import ALL
 from tests.fire.measured import Experiment
 from tests.needing import need_docker
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 def _parameters() -> list[object]:
     marks = {"docker": [pytest.mark.docker], "root": [pytest.mark.root], "": []}
-    return [pytest.param(one, id=one.name, marks=marks[one.needs]) for one in EXPERIMENTS]
+    return [pytest.param(one, id=one.name, marks=marks[one.needs]) for one in ALL]
 
 
 @pytest.mark.parametrize("one", _parameters())
