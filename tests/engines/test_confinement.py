@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from lab import confinement
-from lab.container import PROCESSES
+from lab import confinement, docker_server, docker_socket
+from lab.container import CPU_PERIOD_US, CPU_QUOTA_US, MEMORY_BYTES, PROCESSES
 from lab.engine import Engine, Lab
 from lab.engines import rootfs
+from lab.engines.docker_lab import DockerLab
 from lab.errors import LabError
 from lab.topology import Topology
 from tests.engines.conftest import engine_or_skip
@@ -108,21 +109,20 @@ os.kill(0, 9)
 def test_processes_of_a_host_are_bounded(server: Remote, lab: Lab) -> None:
     if lab.facts()["engine"] == "netns" and not _bounded():
         pytest.skip("root has no bound of processes before Linux 6.14")
-    name = "a fork bomb"
-    server.channel.ask(30, do="run", argv=["python3", "-c", BOMB], makes=name)
-    said = server.channel.wait(server.channel.post({"do": "call", "on": name, "method": "read_until",
-                                                   "arguments": [{"bytes": "\n"}]}), 60)  # fmt: skip
-    made, code = said["value"]["bytes"].split()
+    channel, name = server.channel, "a fork bomb"
+    channel.ask(60, do="run", argv=["python3", "-c", BOMB], makes=name)
+    reading = {"do": "call", "on": name, "method": "read_until", "arguments": [{"bytes": "\n"}]}
+    made, code = channel.wait(channel.post(reading), 120)["value"]["bytes"].split()
     assert PROCESSES // 2 < int(made) < PROCESSES and code == "11"
-    server.call("wait", on=name)
+    channel.wait(channel.post({"do": "call", "on": name, "method": "wait"}), 120)
     _until_it_can_start_programs(server)
-    left = [name for name in server.run("ls", "/proc")[0].split() if name.isdigit()]
+    left = [one for one in server.run("ls", "/proc")[0].split() if one.isdigit()]
     assert len(left) < 20, "orphans were collected"
 
 
 def _until_it_can_start_programs(server: Remote) -> None:
     """Thousands of processes take the kernel a moment to end."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
             assert server.run("echo", "alive") == ("alive\n", 0)
@@ -230,3 +230,28 @@ def test_the_filter_is_whole() -> None:
                 assert place + 1 + max(if_true, if_false) < len(lines)
     assert confinement.filter_for("vax") == b""
     assert sys.byteorder == "little" or os.uname().machine not in confinement._NUMBERS
+
+
+@pytest.mark.docker
+def test_a_container_is_bounded(tmp_path: Path) -> None:
+    """What Docker itself says of a host's container, and that its memory really ends."""
+    engine = engine_or_skip("docker")
+    with engine.up(PAIR, logs=tmp_path) as made:
+        assert isinstance(made, DockerLab)
+        for container in made.containers.values():
+            told = docker_socket.get(f"/containers/{container}/json")
+            config = told["HostConfig"]
+            assert config["Privileged"] is False and config["CapDrop"] == ["ALL"]
+            assert config["SecurityOpt"] == ["no-new-privileges"]
+            assert config["Memory"] == config["MemorySwap"] == MEMORY_BYTES
+            assert config["PidsLimit"] == PROCESSES
+            assert (config["CpuPeriod"], config["CpuQuota"]) == (CPU_PERIOD_US, CPU_QUOTA_US)
+            assert not config["PublishAllPorts"] and not config["PortBindings"]
+            assert not [one for one in told["Mounts"] if one["Type"] == "bind" and one["RW"]]
+        if docker_server.ask().unlimited:
+            pytest.skip("this engine bounds no memory")
+        host = Remote(made, "server")
+        host.channel.ask(30, do="run", argv=["python3", "-c", "b'x' * (2 << 30)"], makes="greedy")
+        waiting = host.channel.post({"do": "call", "on": "greedy", "method": "wait"})
+        assert host.channel.wait(waiting, 60)["value"] == {"signal": "SIGKILL"}
+        assert host.run("echo", "alive") == ("alive\n", 0)

@@ -18,7 +18,8 @@ from tests.test_failures import descendants
 SEED = 20
 IN_A_ROW = {"netns": 200, "docker": 20}
 KILLED = {"netns": 40, "docker": 10}
-MOST_MORE_BYTES = 32 << 20
+MOST_MORE_BYTES = 64 << 20
+"""A scenario that was read takes 0.1 MiB, and all are read before the first is played."""
 
 
 def in_a_row(engine: str, folder: Path) -> Finding:
