@@ -55,8 +55,6 @@ def killed(engine: str, folder: Path) -> Finding:
         done = run("clean", environment=private)
         assert done.code == 0, done.said
         for one in watched:
-            assert eventually(lambda one=one: not one.processes()), one.processes()  # type: ignore[misc]
-            assert not one.mounts()
             assert not in_docker(one.pid), in_docker(one.pid)
     left = [str(one) for path in private.values() for one in Path(path).rglob("*")]
     assert not left, left
@@ -77,6 +75,9 @@ def _kill_one(engine: str, folder: Path, private: dict[str, str], moment_s: floa
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
+    # At once: the kernel soon gives the numbers of namespaces that are gone to others.
+    assert eventually(lambda: not watched.processes()), watched.processes()
+    assert not watched.mounts()
     return watched
 
 
