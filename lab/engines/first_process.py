@@ -153,6 +153,7 @@ class FirstProcess:
             syscalls.set_host_name(name)
             files = {path: base64.b64decode(text) for path, text in host["files"].items()}
             _limit_processes()
+            _end_first_where_memory_runs_out()
             rootfs.enter_host(self._kept, files)
             ring = self._wiring.wires[name].ring
             os.dup2(agents, 3)
@@ -269,6 +270,12 @@ def _limit_processes() -> None:
         hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
         most = PROCESSES if hard == resource.RLIM_INFINITY else min(PROCESSES, hard)
         resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+
+
+def _end_first_where_memory_runs_out() -> None:
+    """The kernel ends what a host runs before anything else of the machine: proc_pid_oom_score_adj(5)."""
+    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("1000")
 
 
 def _is_stopped(pid: int) -> bool:

@@ -146,6 +146,10 @@ def test_memory_is_bounded_where_files_are_memory(own: Remote) -> None:
         assert (blocks * size, files) == (rootfs.PRIVATE_BYTES, rootfs.PRIVATE_FILES), folder
 
 
+def test_hosts_are_ended_first_where_memory_runs_out(own: Remote) -> None:
+    assert own.text_of("/proc/self/oom_score_adj").strip() == "1000"
+
+
 def test_homes_and_secrets_of_the_machine_are_out_of_sight(own: Remote) -> None:
     if os.geteuid() == 0 and not str(ROOT).startswith("/root/"):
         assert not {name for name in own.run("ls", "-A", "/root")[0].split()} & {".ssh", ".bash_history"}
