@@ -22,6 +22,8 @@ FORGED4, FORGED6 = "203.0.113.77", "2001:db8::77"
 GATEWAY4, GATEWAY6 = "203.0.113.1", "2001:db8::1"
 NOBODY = "02:00:00:00:99:99"
 """A MAC that nobody has: a switch sends such frames everywhere."""
+UNSET = "00:00:00:00:00:00"
+"""What a bridge without ports may have."""
 GROUPS = ("ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "01:00:5e:00:00:fb", "33:33:00:00:00:01", "33:33:00:00:00:fb",
           "01:80:c2:00:00:00", "01:80:c2:00:00:0e", NOBODY)  # fmt: skip
 
@@ -108,9 +110,10 @@ def machine() -> Machine:
     """All links of this machine, with their addresses."""
     said = subprocess.run(["ip", "-json", "address"], capture_output=True, text=True, check=True).stdout
     links: list[dict[str, Any]] = [one for one in json.loads(said) if one.get("ifname") != "lo"]
+    macs = [link.get("address", "") for link in links]
     addresses = [one["local"] for link in links for one in link["addr_info"]]
     return Machine(
-        [link["address"] for link in links if link.get("address", "").count(":") == 5],
+        [mac for mac in macs if mac.count(":") == 5 and mac != UNSET],
         [text for text in addresses if "." in text],
         [text for text in addresses if ":" in text and not text.startswith("fe80")],
     )
