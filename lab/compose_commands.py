@@ -10,6 +10,8 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from lab import compose, docker_socket, images
@@ -126,10 +128,18 @@ def _wait_until_healthy() -> ComposeLab:
 
 
 def _compose(*arguments: str) -> None:
-    """Run compose, new or old, in the checkout; raises LabError with its last words when it fails."""
+    """Run compose in the checkout; raises LabError with its last words when it fails."""
+    run(arguments, compose.FOLDER)
+
+
+def run(arguments: Sequence[str], folder: Path, *, options: Sequence[str] = ()) -> None:
+    """Run compose, new or old, in a folder; raises LabError with its last words when it fails.
+
+    `options` stand before the command: which file, which project.
+    """
     done = subprocess.run(
-        [*_command(), *arguments],
-        cwd=compose.FOLDER,
+        [*_command(), *options, *arguments],
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -65,12 +65,14 @@ class Topology:
 
     `programs` is a folder of the runner's machine that every host sees read-only as /programs. `unusual` says that
     frames will be sent which a network with rules of its own may drop: to groups, from forged sources, lone fragments.
+    `compose` is a compose file of somebody's own, whose services the hosts are; None: the lab makes the hosts.
     """
 
     hosts: tuple[Host, ...]
     networks: tuple[Network, ...]
     programs: Path | None = None
     unusual: bool = False
+    compose: Path | None = None
 
     def host(self, name: str) -> Host:
         """The host of that name; raises KeyError."""

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from lab.topology import Topology
+from lab.topology import Host, Topology
 from runner.errors import Mistake, ScenarioError, UsageError
 from runner.expansion import Expansion, Known, Label, combinations, fill, matrix_of
 from runner.expectations import Expectations, PlacedCheck
@@ -21,13 +21,14 @@ from runner.hosts import TopologyReader
 from runner.model import Model, Reads, Surroundings, read_model
 from runner.naming import Names
 from runner.placing import Place, PlacedStep
-from runner.reading import Document, MapNode, read_file, read_text, value_of
+from runner.reading import Document, MapNode, Text, read_file, read_text, value_of
 from runner.requirements import read_requirement
 from runner.script import Script
 from runner.steps.base import Step
 from runner.unusual import is_unusual
-from runner.values import TEXT_SCHEMA, Texts, list_of
+from runner.values import TEXT_SCHEMA, Texts, list_of, map_of
 from runner.values import Text as TextValue
+from runner.values import read_text as read_text_value
 
 __all__ = ["Place", "PlacedCheck", "PlacedStep", "Scenario", "Step", "cases", "load"]
 
@@ -54,6 +55,14 @@ class Scenario:
     text: str = ""
 
 
+_COMPOSE = {
+    "type": "object",
+    "properties": {"compose": {"type": "string"}},
+    "required": ["compose"],
+    "additionalProperties": False,
+}
+
+
 def _as_it_is(value: Any, around: Surroundings) -> Any:
     """Read later, by its own part."""
     return value
@@ -72,6 +81,7 @@ class ScenarioMap(Model):
               or of its network: forged-source, multicast, broadcast, fragments
     hosts     the hosts: a list of names, or a map of names and what is said about each
     networks  the networks and the hosts on each; without it all hosts share one
+    lab       {compose: FILE}: the hosts are services of a compose file of one's own, named as there
     matrix    names and their values: the scenario is played for every combination
     steps     what happens, in order
     finally   what is done at the end, whatever happened
@@ -87,6 +97,7 @@ class ScenarioMap(Model):
     ] = ()
     hosts: Annotated[Any, Reads(_as_it_is, {"$ref": "#/$defs/hosts"})]
     networks: Annotated[Any, Reads(_as_it_is, {"$ref": "#/$defs/networks"})] = None
+    lab: Annotated[Any, Reads(map_of(read_text_value), _COMPOSE)] = None
     matrix: Annotated[
         Any,
         Reads(
@@ -204,6 +215,7 @@ class _Loading:
         steps, finally_ = self._steps(root, known, names)
         expectations = Expectations(document, self._checks, self._around, names.known())
         expect = expectations.read(root.get("expect"), known)
+        own = self._compose(root, topology)
         self._raise_mistakes()
         assert head is not None, "a head that was not read has left its mistakes"
         return Scenario(
@@ -214,6 +226,7 @@ class _Loading:
             requires=head.requires,
             topology=replace(
                 topology,
+                compose=own,
                 programs=self._programs(),
                 unusual=is_unusual(head.requires, (*steps, *finally_)),
             ),
@@ -244,6 +257,24 @@ class _Loading:
     def _programs(self) -> Path | None:
         folder = self._folder / "programs"
         return folder.resolve() if self._given is None and folder.is_dir() else None
+
+    def _compose(self, root: MapNode, topology: Topology) -> Path | None:
+        """The compose file that `lab` names; what that file says itself no host may say."""
+        node = root.get("lab")
+        if not isinstance(node, MapNode) or self._given is not None:
+            return None
+        value = node.get("compose")
+        if len(node.pairs) != 1 or not isinstance(value, Text):
+            self._document.mistake(node, "lab has one key, compose, and a file is its value")
+            return None
+        file = (self._folder / value.text).resolve()
+        if not file.is_file():
+            self._document.mistake(value, f"there is no compose file {value.text!r} beside the scenario")
+        for host in topology.hosts:
+            if replace(host, capabilities=None, user=None, environment={}) != Host(host.name):
+                said = f"what host {host.name} is says {file.name}; here are capabilities, user and env only"
+                self._document.mistake(node, said)
+        return file
 
     def _raise_mistakes(self) -> None:
         found = [mistake for one in (self._document, *self._included) for mistake in one.mistakes]

@@ -62,8 +62,12 @@ class DockerEngine:
         """The compose lab of this checkout where it is up, free and fits; else containers of its own."""
         from lab.engines.docker_compose import on_compose
         from lab.engines.docker_hosts import made_for_the_run
+        from lab.engines.docker_own import on_own
 
         with connected() as client, contextlib.ExitStack() as stack:
+            if topology.compose is not None:
+                yield stack.enter_context(on_own(client, topology.compose, topology, logs))
+                return
             found = compose.running() if self._shares else None
             if found is not None and compose.fits(found, topology) and _is_only_user(stack):
                 yield stack.enter_context(on_compose(client, found, topology, logs))
@@ -149,9 +153,12 @@ def clean_docker() -> list[str]:
         docker_socket.get("/version")
     except LabError:
         return []
+    from lab.engines.docker_own import clean_projects
+
     removed = []
     containers, networks = docker_socket.labelled(OWNER_LABEL)
     with connected() as client:
+        removed += clean_projects(client)
         for one in containers:
             if owner.is_gone(one["Labels"][OWNER_LABEL]):
                 remove_container(client, one["Id"])

@@ -140,11 +140,15 @@ class DockerLab:
         self.killed.discard(host)
         self.cut_off.discard(host)
 
+    def _reached_by(self, host: str) -> str:
+        """The container in which programs reach into a host."""
+        return self.containers[host]
+
     def _execute(self, host: str, program: str, *arguments: str) -> None:
         """Run a Python program in a host; raises LabError where it fails."""
         with saying(f"reaching into host {host}"):
             command = ["python3", "-I", "-S", "-c", program, *arguments]
-            begun = self._client.exec_create(self.containers[host], command, user="0:0")
+            begun = self._client.exec_create(self._reached_by(host), command, user="0:0")
             said = self._client.exec_start(begun["Id"])
             status = self._client.exec_inspect(begun["Id"])["ExitCode"]
         if status != 0:

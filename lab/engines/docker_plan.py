@@ -76,7 +76,7 @@ def switch_config(made: Layout, sysctls: Mapping[str, str]) -> dict[str, Any]:
     """The body of the API's request for the switch: a container as hosts are, but with a folder to share."""
     host = _host_config(made, Host(made.switch_name), sysctls)
     return {
-        **_agents_container(made, IMAGE),
+        **agents_container(made.labels, IMAGE),
         "Volumes": {SWITCH_FOLDER: {}},
         "HostConfig": {**host, "CapAdd": ["NET_ADMIN"], "ExtraHosts": [], "Mounts": []},
     }
@@ -108,13 +108,13 @@ def container_config(made: Layout, host: Host, sysctls: Mapping[str, str]) -> di
     if made.plan.interfaces[host.name]:
         host_config["VolumesFrom"] = [f"{made.switch_name}:ro"]
     return {
-        **_agents_container(made, host.image or IMAGE),
+        **agents_container(made.labels, host.image or IMAGE),
         "Hostname": host.name,
         "HostConfig": host_config,
     }
 
 
-def _agents_container(made: Layout, image: str) -> dict[str, Any]:
+def agents_container(labels: Mapping[str, str], image: str) -> dict[str, Any]:
     """What every container of a run is: an agent at the end of an attached stream."""
     return {
         "Image": image,
@@ -122,7 +122,7 @@ def _agents_container(made: Layout, image: str) -> dict[str, Any]:
         "WorkingDir": WORK_FOLDER,
         "Entrypoint": ["python3", "-I", "-S", "-c", guest.READER],
         "Cmd": [],
-        "Labels": dict(made.labels),
+        "Labels": dict(labels),
         "Healthcheck": {"Test": ["NONE"]},
         "OpenStdin": True,
         "StdinOnce": True,
@@ -149,12 +149,13 @@ def _host_config(made: Layout, host: Host, sysctls: Mapping[str, str]) -> dict[s
         "DnsOptions": list(RESOLVER_OPTIONS),
         "ExtraHosts": extra_hosts(made.plan.interfaces),
         "Ulimits": [{"Name": name, "Soft": value, "Hard": value} for name, value in limits.items()],
-        "Mounts": [_programs(made.topology)],
+        "Mounts": [programs(made.topology)],
         "LogConfig": {"Type": "none"},  # else Docker writes the whole protocol to a file
     }
 
 
-def _programs(topology: Topology) -> dict[str, Any]:
+def programs(topology: Topology) -> dict[str, Any]:
+    """The mount of /programs: the folder beside the scenario, or an empty one."""
     if topology.programs is None:
         return {"Type": "tmpfs", "Target": PROGRAMS, "ReadOnly": True}
     return {"Type": "bind", "Source": str(topology.programs.resolve()), "Target": PROGRAMS, "ReadOnly": True}

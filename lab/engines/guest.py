@@ -52,6 +52,7 @@ def settings(
     routes: Sequence[Sequence[str]] = (),
     forget: bool = False,
     switch: Mapping[str, Any] | None = None,
+    foreign: bool = False,
 ) -> dict[str, Any]:
     """The settings that `settle` takes.
 
@@ -61,9 +62,11 @@ def settings(
     forget     whether the host was used before, so that what its kernel remembers of that has to go
     switch     None, or where the host gets its links (`lab.engines.switch`): "socket_path", "host" (its name) and
                "links": of each its name, its addresses with prefix length, and [address, MAC] of its neighbours
+    foreign    whether the network is somebody's own: it stays as it is
     """
     return {
         "first": first, "addresses": addresses, "routes": routes, "forget": forget, "switch": switch,
+        "foreign": foreign,
     }  # fmt: skip
 
 
@@ -129,6 +132,8 @@ fi
 
 def settle(wanted: dict[str, Any]) -> None:
     """No default route, the multicast route, more addresses and routes; raises OSError as the kernel says."""
+    if wanted["foreign"]:
+        return
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as netlink:
         netlink.bind((0, 0))
         if wanted["switch"]:

@@ -76,6 +76,8 @@ def _end_plan(end: Interface, network: int) -> dict[str, Any]:
 
 def refuse_what_is_lacking(topology: Topology) -> None:
     """Raises Unsupported for what this engine cannot give, before anything is made."""
+    if topology.compose is not None:
+        raise Unsupported(f"its hosts are the services of {topology.compose.name}: they need Docker")
     for host in topology.hosts:
         if not _HOST_NAME.fullmatch(host.name):
             raise Unsupported(f"{host.name!r} cannot be the name of a host (RFC 1123, section 2.1)")
