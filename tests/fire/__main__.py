@@ -17,20 +17,24 @@ BEGIN, END = "<!-- what was seen: begin -->", "<!-- what was seen: end -->"
 
 
 def main() -> int:
-    """Play them all; returns 1 where one does not hold, and writes nothing then."""
+    """Play them all, in the order of the page; one that does not hold ends it, with the lines up to there written."""
     lines = ["| tried | times | on | seen | took |", "|---|---|---|---|---|"]
     for one in ALL:
         lines.append(_row(one))
         print(lines[-1], flush=True)
+        _write("\n".join(lines))
+    return 0
+
+
+def _write(table: str) -> None:
     about = (
         f"Seen on {time.strftime('%Y-%m-%d')}: Linux {platform.release()}, {os.cpu_count()} processors, Python "
-        f"{platform.python_version()}{', as root' if os.geteuid() == 0 else ''}."
+        f"{platform.python_version()}{', as root' if os.geteuid() == 0 else ''}; processes that waited for a processor "
+        f"meanwhile: {os.getloadavg()[2]:.1f}."
     )
     text = PAGE.read_text(encoding="utf-8")
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    table = "\n".join(lines)
     PAGE.write_text(f"{before}{BEGIN}\n\n{about}\n\n{table}\n\n{END}{after}", encoding="utf-8")
-    return 0
 
 
 def _row(one: Experiment) -> str:
