@@ -13,7 +13,7 @@ from itertools import count, islice
 
 from lab.engine import Interface
 from lab.errors import LabError
-from lab.topology import Host, Network, Topology
+from lab.topology import LEAST_MTU_OF_IP6, NO_SUBNET, Host, Network, Topology
 
 MAX_HOSTS = 1023
 """Ports of one bridge: BR_MAX_PORTS in net/bridge/br_private.h."""
@@ -58,8 +58,9 @@ def plan(topology: Topology, *, ip6: bool = True) -> Plan:
         if len(network.hosts) > MAX_HOSTS:
             raise LabError(f"network {network.name} has more hosts than the {MAX_HOSTS} ports of a bridge")
         subnet4, subnet6 = subnets[network.name]
-        addresses4 = _addresses(topology, network, subnet4)
-        addresses6 = _addresses(topology, network, subnet6) if ip6 else {}
+        has4, has6 = (_has(topology, network, version) for version in (4, 6))
+        addresses4 = _addresses(topology, network, subnet4) if has4 else {}
+        addresses6 = _addresses(topology, network, subnet6) if has6 and ip6 else {}
         for place, host in enumerate(network.hosts, 1):
             mac = f"02:00:00:{number:02x}:{place >> 8:02x}:{place & 255:02x}"
             ends[host].append(
@@ -68,8 +69,8 @@ def plan(topology: Topology, *, ip6: bool = True) -> Plan:
                     network=network.name,
                     name=f"eth{len(ends[host])}",
                     mac=mac,
-                    ip4=addresses4[host],
-                    ip6=(*addresses6[host], link_local(mac)) if ip6 else (),
+                    ip4=addresses4.get(host, ()),
+                    ip6=(*addresses6[host], link_local(mac)) if addresses6 else (),
                     prefix4=subnet4.prefixlen,
                     prefix6=subnet6.prefixlen,
                     mtu=network.mtu,
@@ -126,10 +127,28 @@ def _subnets(topology: Topology) -> dict[str, tuple[IPv4Network, IPv6Network]]:
     return found
 
 
+def _has(topology: Topology, network: Network, version: int) -> bool:
+    """Whether a network has a family; raises LabError where addresses of one that it lacks are asked for."""
+    text = network.subnet4 if version == 4 else network.subnet6
+    lacks = ""
+    if text == NO_SUBNET:
+        lacks = f"its subnet{version} is {NO_SUBNET}"
+    elif version == 6 and network.mtu < LEAST_MTU_OF_IP6:
+        lacks = f"its MTU is {network.mtu}, and IPv6 needs {LEAST_MTU_OF_IP6} (RFC 8200, section 5)"
+    wanted = [
+        str(one) for host in network.hosts for one in _own(topology, network, host) if one.version == version
+    ]
+    if text not in (None, NO_SUBNET):
+        wanted.append(str(text))
+    if lacks and wanted:
+        raise LabError(f"network {network.name} cannot have {wanted[0]}: {lacks}")
+    return not lacks
+
+
 def _asked(topology: Topology, network: Network, version: int) -> _Subnet | None:
     """The subnet that the topology says, or else one around the addresses that it says."""
     text = network.subnet4 if version == 4 else network.subnet6
-    if text is not None:
+    if text not in (None, NO_SUBNET):
         try:
             return ipaddress.ip_network(text, strict=False)
         except ValueError as error:

@@ -11,13 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 DEFAULT_NETWORK = "lab"
+NO_SUBNET = "none"
+"""In place of a subnet: the network has no addresses of that family."""
+LEAST_MTU_OF_IP6 = 1280
+"""RFC 8200, section 5: a link that carries less has no IPv6."""
 
 
 @dataclass(frozen=True)
 class Network:
     """A link that joins hosts: one broadcast domain.
 
-    `subnet4` and `subnet6` are CIDR texts, or None where the engine picks. `mtu` is in bytes, without the
+    `subnet4` and `subnet6` are CIDR texts, NO_SUBNET, or None where the engine picks. `mtu` is in bytes, without the
     14 bytes of the Ethernet header.
     """
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
 
-from lab.topology import DEFAULT_NETWORK, Host, Network, Topology
+from lab.topology import DEFAULT_NETWORK, LEAST_MTU_OF_IP6, NO_SUBNET, Host, Network, Topology
 from runner.errors import Misplaced
 from runner.model import Model, Reads, Surroundings, read_model
 from runner.reading import AnyNode, Document, ListNode, MapNode, Text, suggestion, value_of
@@ -117,8 +117,9 @@ class NetworkMap(Model):
 
     hosts    the hosts that it joins
     mtu      how many bytes a packet may have on it, 1500 where nothing is said
-    subnet4  its IPv4 addresses (192.0.2.0/24); the engine picks where nothing is said
-    subnet6  its IPv6 addresses (2001:db8::/64); the engine picks where nothing is said
+    subnet4  its IPv4 addresses (192.0.2.0/24), or none: a network of IPv6 only; the engine picks where nothing is said
+    subnet6  its IPv6 addresses (2001:db8::/64), or none; the engine picks where nothing is said. With an MTU below 1280
+             there is no IPv6 (RFC 8200)
     """
 
     hosts: Texts = ()
@@ -208,11 +209,19 @@ class TopologyReader:
             self._document.mistake(said, "an MTU is a number from 68 (RFC 791) to 65535")
         for name, kind in (("subnet4", ipaddress.IPv4Network), ("subnet6", ipaddress.IPv6Network)):
             value = node.get(name)
-            if isinstance(value, Text):
+            if isinstance(value, Text) and value.text != NO_SUBNET:
                 try:
                     kind(value.text)
                 except ValueError as error:
                     self._document.mistake(value, f"this is no subnet: {error}")
+        if one.subnet4 == one.subnet6 == NO_SUBNET:
+            self._document.mistake(node, "a network without any addresses is none: leave out one of them")
+        six = node.get("subnet6")
+        if six is not None and one.subnet6 != NO_SUBNET and one.mtu < LEAST_MTU_OF_IP6:
+            message = (
+                f"IPv6 needs an MTU of {LEAST_MTU_OF_IP6} (RFC 8200, section 5), this network's is {one.mtu}"
+            )
+            self._document.mistake(six, message)
 
     def _entries(self, node: AnyNode, what: str) -> Iterator[tuple[Text, AnyNode | None]]:
         """Names with what is said about each; nothing in the short form."""

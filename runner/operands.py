@@ -22,7 +22,7 @@ Operand = int | str | bytes | frozenset[str] | None
 
 ORDERS = ("<", "<=", ">", ">=")
 ADDRESSES = frozenset({
-    "Ether.src", "Ether.dst", "IP.src", "IP.dst", "IPv6.src", "IPv6.dst",
+    "Ether.src", "Ether.dst", "IP.src", "IP.dst", "IPv6.src", "IPv6.dst", "IPerror.src", "IPerror.dst",
     "ARP.psrc", "ARP.pdst", "ARP.hwsrc", "ARP.hwdst",
 })  # fmt: skip
 """Fields that hold addresses: they are compared as such, and a host's name stands for all of its own."""

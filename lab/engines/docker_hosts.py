@@ -173,7 +173,7 @@ def _lacking(host: Host, sysctls: Mapping[str, str], error: LabError) -> str:
             raise LabError(
                 f"host {host.name}: the kernel refuses {sysctls[key]!r} for the sysctl {key}"
             ) from None
-        if key not in host.sysctls:
+        if key not in docker_plan.needed_sysctls(host):
             return key
         raise Unsupported(f"host {host.name} cannot have the sysctl {key}: {_reason(said)}") from None
     raise error

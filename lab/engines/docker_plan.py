@@ -192,6 +192,11 @@ def _of_all_links(host: Host, own: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def needed_sysctls(host: Host) -> frozenset[str]:
+    """Those that the host asks for and does not call optional, by the names that `sysctls` gives them."""
+    return frozenset(_OF_A_LINK.sub(r"\1.default.", key) for key in host.sysctls if not key.endswith("?"))
+
+
 def extra_hosts(interfaces: Mapping[str, Iterable[Interface]]) -> list[str]:
     """Lines for every host's /etc/hosts, as Docker wants them: every name with every address."""
     return [
@@ -211,7 +216,7 @@ def guest_settings(made: Layout, host: str) -> dict[str, Any]:
         for end in ends
     ]
     switch = {"socket_path": SWITCH_SOCKET, "host": host, "links": links} if ends else None
-    return guest.settings(first=ends[0].ip4[0] if ends else None, routes=ways, switch=switch)
+    return guest.settings(first=_first(ends[0]) if ends else None, routes=ways, switch=switch)
 
 
 def _with_prefixes(end: Interface) -> list[str]:
@@ -225,6 +230,11 @@ def neighbours(made: Layout, own: Interface) -> list[list[str]]:
         return []
     others = [end for ends in made.plan.interfaces.values() for end in ends if end.network == own.network]
     return [[text, end.mac] for end in others if end.host != own.host for text in (*end.ip4, *end.ip6)]
+
+
+def _first(end: Interface) -> str:
+    """An address by which an end is known; every network has one family at least."""
+    return (*end.ip4, *end.ip6)[0]
 
 
 def _global(end: Interface) -> tuple[str, ...]:
@@ -246,9 +256,9 @@ def real_interfaces(planned: Sequence[Interface], seen: Iterable[Mapping[str, An
 
 def _real(end: Interface, told: Sequence[Mapping[str, Any]]) -> Interface:
     for one in told:
-        if end.ip4[0] in (text.partition("/")[0] for text in one["ip4"]):
+        if _first(end) in (text.partition("/")[0] for text in (*one["ip4"], *one["ip6"])):
             mine = _global(end)
             seen6 = [text.partition("/")[0] for text in one["ip6"]]
             ip6 = (*mine, *(text for text in seen6 if text not in mine))
             return replace(end, name=one["name"], mac=one["mac"], mtu=one["mtu"], ip6=ip6)
-    raise LabError(f"host {end.host} has no interface on network {end.network}: {end.ip4[0]} is missing")
+    raise LabError(f"host {end.host} has no interface on network {end.network}: {_first(end)} is missing")

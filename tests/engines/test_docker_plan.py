@@ -51,12 +51,12 @@ def test_the_switch_may_do_nothing_but_switch() -> None:
 
 def test_the_switch_is_told_all_ends_and_hosts_all_their_links() -> None:
     topology = Topology((Host("a"), Host("r", router=True), Host("b", addresses={"m": ("192.0.2.9", "192.0.2.10")})),
-                        (Network("n", ("a", "r"), mtu=576), Network("m", ("r", "b"))))  # fmt: skip
+                        (Network("n", ("a", "r"), mtu=1280), Network("m", ("r", "b"))))  # fmt: skip
     made = planned(topology)
     request = docker_plan.switch_request(made)
-    assert request["networks"] == [{"mtu": 576}, {"mtu": 1500}]
+    assert request["networks"] == [{"mtu": 1280}, {"mtu": 1500}]
     assert [(end["network"], end["name"], end["mtu"]) for end in request["hosts"]["r"]] == [
-        (0, "eth0", 576), (1, "eth1", 1500)]  # fmt: skip
+        (0, "eth0", 1280), (1, "eth1", 1500)]  # fmt: skip
     told = docker_plan.guest_settings(made, "b")
     (link,) = told["switch"]["links"]
     assert link["addresses"][:2] == ["192.0.2.9/24", "192.0.2.10/24"] and link["neighbours"] == []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lab.addressing import Plan, link_local, names_and_addresses, plan
 from lab.errors import LabError
-from lab.topology import Host, Network, Topology
+from lab.topology import NO_SUBNET, Host, Network, Topology
 
 
 def test_two_hosts_have_the_addresses_one_would_write_by_hand() -> None:
@@ -199,3 +199,25 @@ def test_of_two_ways_in_the_one_that_does_not_translate_is_taken() -> None:
     planned = plan(Topology(hosts, networks))
     door = {address for end in planned.interfaces["door"] for address in (*end.ip4, *end.ip6)}
     assert planned.routes["server"] and all(route.gateway in door for route in planned.routes["server"])
+
+
+def test_a_link_with_a_small_mtu_has_no_ip6() -> None:
+    hosts = (Host("a"), Host("b"))
+    small = plan(Topology(hosts, (Network("n", ("a", "b"), mtu=1279),)))
+    assert [end.ip6 for end in small.interfaces["a"]] == [()]
+    assert plan(Topology(hosts, (Network("n", ("a", "b"), mtu=1280),))).interfaces["a"][0].ip6
+    with pytest.raises(LabError, match="MTU is 576"):
+        plan(Topology(hosts, (Network("n", ("a", "b"), subnet6="2001:db8::/64", mtu=576),)))
+
+
+def test_a_network_may_have_one_family_only() -> None:
+    hosts = (Host("a"), Host("gate", router=True), Host("b"))
+    networks = (
+        Network("m", ("a", "gate"), subnet4=NO_SUBNET),
+        Network("n", ("gate", "b"), subnet6=NO_SUBNET),
+    )
+    made = plan(Topology(hosts, networks))
+    a, b = made.interfaces["a"][0], made.interfaces["b"][0]
+    assert (a.ip4, bool(a.ip6)) == ((), True)
+    assert (bool(b.ip4), b.ip6) == (True, ())
+    assert made.routes["a"] == made.routes["b"] == ()  # no family leads from one to the other
