@@ -28,7 +28,7 @@ from runner.scenario import Scenario
 from runner.scope import Scope
 from runner.sniffing import Sniffer
 from runner.stage import Stage
-from runner.strikes import Strikes, plan
+from runner.strikes import Strikes, are_relative, plan
 
 
 @dataclass
@@ -115,7 +115,7 @@ def _play_on(lab: Lab, playing: _Play, folder: Path, records: TextIO, watcher: W
     def keep(record: Record) -> None:
         print(history.to_line(record), file=records)
 
-    strikes = Strikes(lab, plan(steps, hosts), keep)
+    strikes = Strikes(lab, plan(steps, hosts), keep, relative=are_relative(steps))
     strikes.begin()
     captured = capturing.capturing_hosts(scenario)
     left_out = [host for host in hosts if host not in captured]

@@ -7,19 +7,20 @@ frame. What a fault does is `lab.faults`; what it came to is judged from the rec
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from lab.engine import Interface, Lab
 from lab.faults import selecting
 from lab.faults.partition import Partition
+from lab.faults.readable import TEXTS
 from lab.faults.striking import Kinds, Striking
 from runner.commands import BeginFault, EndFault, Failure, Outcome
 from runner.conditions import Condition
 from runner.history import FaultRecord, Keep
 from runner.names import Unfilled
-from runner.operands import ADDRESSES, looks_like_address
+from runner.operands import ADDRESSES, looks_like_address, whole
 from runner.placing import PlacedStep
 from runner.rundir import FaultInfo
 from runner.wire import canonical, owners_of
@@ -40,11 +41,22 @@ def plan(steps: Iterable[PlacedStep], hosts: Sequence[str]) -> dict[str, Kinds]:
         if isinstance(step.fault, Unfilled) or step.fault == Partition.name:
             concerned |= set(receivers or hosts)
         where = step.where
-        mine = selecting.kinds_of([[one.field, "", None] for one in where]) if _is_read(where) else EVERYTHING
+        mine = selecting.kinds_of(_fields(where)) if _is_read(where) else EVERYTHING
         for host in concerned:
             found = kinds.setdefault(host, [])
             found += [kind for kind in mine if kind not in found]
     return {host: kinds[host] for host in hosts if host in kinds}
+
+
+def are_relative(steps: Iterable[PlacedStep]) -> bool:
+    """Whether a fault of these steps means frames by numbers relative to the beginning of their connection."""
+    found: list[Any] = [placed.source.step for placed in _all(steps) if placed.verb == "fault"]
+    wheres = [step.where for step in found if step is not None and step.where]
+    return any(not _is_read(where) or selecting.are_relative(_fields(where)) for where in wheres)
+
+
+def _fields(where: Iterable[Condition]) -> list[list[Any]]:
+    return [[one.field, "", None] for one in where]
 
 
 def _all(steps: Iterable[PlacedStep]) -> Iterator[PlacedStep]:
@@ -66,6 +78,24 @@ def _known(named: Any, hosts: Sequence[str]) -> Sequence[str] | None:
     return tuple(named)
 
 
+def raw(condition: Condition, addresses: Callable[[str, str], list[str]]) -> list[Any]:
+    """A condition as the fault process knows it: [FIELD, OPERATOR, OPERAND].
+
+    `addresses` gives the addresses that a field's operand means, which may be the name of a host.
+    """
+    operand: Any = condition.operand
+    if isinstance(operand, frozenset):
+        operand = {"flags": "".join(sorted(operand))}
+    elif isinstance(operand, str) and condition.operator:
+        if condition.field in ADDRESSES:
+            operand = addresses(condition.field, operand)
+        elif condition.field in TEXTS:
+            operand = {"text": operand}
+        else:
+            operand = whole(operand)
+    return [condition.field, condition.operator, operand]
+
+
 @dataclass(frozen=True)
 class _Aim:
     """One direction: who sends, to whom; no receivers mean anybody."""
@@ -77,8 +107,8 @@ class _Aim:
 class Strikes:
     """Carries out the steps `fault` and `heal` on one lab, and keeps a record of all that faults do."""
 
-    def __init__(self, lab: Lab, kinds: Mapping[str, Kinds], keep: Keep) -> None:
-        self.processes = Striking(lab, kinds)
+    def __init__(self, lab: Lab, kinds: Mapping[str, Kinds], keep: Keep, *, relative: bool = False) -> None:
+        self.processes = Striking(lab, kinds, relative=relative)
         self._hosts = tuple(host.name for host in lab.topology.hosts)
         self._ends = {host: lab.interfaces(host) for host in self._hosts}
         self._keep = keep
@@ -144,7 +174,7 @@ class Strikes:
             "name": name,
             "kind": command.fault.name,
             "parameters": asdict(command.fault),
-            "where": [self._raw(one) for one in command.where],
+            "where": [raw(one, self._addresses) for one in command.where],
             "to": self._receivers(sender, receivers) if receivers else None,
             "nth": [list(one) for one in command.nth] or None,
             "probability": command.probability,
@@ -170,15 +200,6 @@ class Strikes:
             for host, ends in self._ends.items()
             if host != sender and any(end.network == mine.network for end in ends)
         }
-
-    def _raw(self, condition: Condition) -> list[Any]:
-        """A condition as the fault process knows it: [FIELD, OPERATOR, OPERAND]."""
-        operand: Any = condition.operand
-        if isinstance(operand, frozenset):
-            operand = {"flags": "".join(sorted(operand))}
-        elif isinstance(operand, str) and condition.field in ADDRESSES:
-            operand = self._addresses(condition.field, operand)
-        return [condition.field, condition.operator, operand]
 
     def _addresses(self, field: str, operand: str) -> list[str]:
         if looks_like_address(operand):

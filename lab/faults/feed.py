@@ -4,7 +4,8 @@ Runs in the host as a child of the agent: standard library only, Python 3.9 synt
 answers each with one; at the end of its input it takes the detours away and ends.
 
 Requests, each an object with "do":
-  "lay"      {"wires": [[INTERFACE, KINDS]..]}: make a detour for each, see `lab.faults.wires`
+  "lay"      {"wires": [[INTERFACE, KINDS]..], "relative": true or false}: make a detour for each, see
+             `lab.faults.wires`; relative: some fault will mean frames by `seq` or `ack`
   "begin"    a fault: {"name", "kind", "parameters", "where", "to", "nth", "probability", "seed"}, see `lab.faults.line`
   "heal"     {"name"}: end a fault; what it holds leaves now
   "release"  what faults hold until something passes leaves now
@@ -99,7 +100,7 @@ class Feed:
         self._seen += count
         self._taken[number] += count
         outlet = self._outlets[number]
-        if not self.line.forces:
+        if self.line.is_idle:
             outlet.send_slots(intake, list(range(count)))
             self._left += count
             return count
@@ -153,6 +154,7 @@ class Feed:
 
     def do_lay(self, request: dict[str, Any]) -> None:
         """Make the detours and the sockets at both of their ends."""
+        self.line.relative = request["relative"]
         for number, (interface, kinds) in enumerate(request["wires"]):
             self._interfaces.append(interface)
             wires.lay(interface, number)

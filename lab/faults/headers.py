@@ -26,9 +26,12 @@ _FRAGMENT, _AUTHENTICATION = 44, 51
 
 
 class Headers:
-    """Where the headers of a frame are. -1 and None are what it does not have."""
+    """Where the headers of a frame are. -1 and None are what it does not have.
 
-    __slots__ = ("data", "end", "ether_type", "first", "network", "protocol", "transport", "version")
+    Of a fragment `first` says whether it is the first one, `more` whether others follow.
+    """
+
+    __slots__ = ("data", "end", "ether_type", "first", "more", "network", "protocol", "transport", "version")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -38,7 +41,7 @@ class Headers:
             self.ether_type = int.from_bytes(data[self.network + 2 : self.network + 4], "big")
             self.network += 4
         self.version = self.protocol = self.transport = -1
-        self.first = True
+        self.first, self.more = True, False
         self.end = len(data)
         if self.ether_type == IP4 and len(data) >= self.network + 20 and data[self.network] >> 4 == 4:
             self._read_ip4()
@@ -49,12 +52,12 @@ class Headers:
         data, begin = self.data, self.network
         length = (data[begin] & 15) * 4
         total = int.from_bytes(data[begin + 2 : begin + 4], "big")
-        if length < 20 or begin + length > len(data):
-            return
         self.version, self.protocol = 4, data[begin + 9]
         self.end = min(len(data), begin + total) if total >= length else len(data)
-        self.first = not int.from_bytes(data[begin + 6 : begin + 8], "big") & 0x1FFF
-        self._place_transport(begin + length)
+        fragment = int.from_bytes(data[begin + 6 : begin + 8], "big")
+        self.first, self.more = not fragment & 0x1FFF, bool(fragment & 0x2000)
+        if 20 <= length and begin + length <= self.end:
+            self._place_transport(begin + length)
 
     def _read_ip6(self) -> None:
         data, begin = self.data, self.network
@@ -64,7 +67,8 @@ class Headers:
         while (kind in _EXTENSIONS or kind in (_FRAGMENT, _AUTHENTICATION)) and place + 8 <= self.end:
             following = data[place]
             if kind == _FRAGMENT:
-                self.first = not int.from_bytes(data[place + 2 : place + 4], "big") & 0xFFF8
+                fragment = int.from_bytes(data[place + 2 : place + 4], "big")
+                self.first, self.more = not fragment & 0xFFF8, bool(fragment & 1)
                 place += 8
             else:
                 place += (data[place + 1] + 2) * 4 if kind == _AUTHENTICATION else (data[place + 1] + 1) * 8
@@ -154,14 +158,14 @@ def mended(frame: bytes) -> bytes:
     at, end = found.transport + place, found.end
     data[at : at + 2] = b"\0\0"
     body = bytes(data[found.transport : end])
-    total = checksum(_pseudo_header(found, end - found.transport) + body)
+    total = checksum(pseudo_header(found, end - found.transport) + body)
     if found.protocol == UDP and not total:
         total = 0xFFFF  # RFC 768: all zeros mean that there is none
     data[at : at + 2] = total.to_bytes(2, "big")
     return bytes(data)
 
 
-def _pseudo_header(found: Headers, length: int) -> bytes:
+def pseudo_header(found: Headers, length: int) -> bytes:
     """What a checksum covers beside the packet itself (RFC 9293, section 3.1; RFC 8200, section 8.1)."""
     begin = found.network
     if found.protocol == ICMP:

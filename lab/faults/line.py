@@ -16,11 +16,12 @@ from typing import Any, Optional
 from lab.faults import FAULTS
 from lab.faults.frame import Fault, Frame, Memory
 from lab.faults.headers import Headers
+from lab.faults.numbers import Numbers
 from lab.faults.selecting import test_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from lab.faults.selecting import Test
+    from lab.faults.readable import Test
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,17 @@ class InForce:
 
 
 class Line:
-    """All faults in force, the frames that are not due yet, and the changes since they were last asked for."""
+    """All faults in force, the frames that are not due yet, and the changes since they were last asked for.
+
+    `relative`: some fault will mean frames by numbers relative to the beginning of their connection, so that every
+    frame must be taken, also while no fault is in force.
+    """
 
     def __init__(self) -> None:
         self.forces: list[InForce] = []
         self.changes: list[dict[str, Any]] = []
+        self.relative = False
+        self._numbers = Numbers()
         self._waiting: list[tuple[int, int, Frame]] = []
         self._order = 0
 
@@ -107,7 +114,7 @@ class Line:
             InForce(
                 request["name"],
                 fault,
-                test_of(request["where"]) if request["where"] else None,
+                test_of(request["where"], self._numbers) if request["where"] else None,
                 Receivers(*(frozenset(to[key]) for key in ("macs", "addresses", "alone_on"))) if to else None,
                 request["nth"],
                 request["probability"],
@@ -140,6 +147,8 @@ class Line:
 
     def take(self, frame: Frame) -> list[Frame]:
         """The frames that leave because this one was sent, in order; those not due yet are kept for `due`."""
+        if self.relative:
+            self._numbers.note(Headers(frame.data))
         frames = [frame]
         for force in self.forces:
             frames = [left for one in frames for left in self._strike(force, one)]
@@ -160,6 +169,11 @@ class Line:
         """The frames whose time has come, in order."""
         while self._waiting and self._waiting[0][0] <= now_ns:
             yield heapq.heappop(self._waiting)[2]
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether frames need not be taken: none would be changed, and nothing about them must be remembered."""
+        return not self.forces and not self.relative
 
     @property
     def next_ns(self) -> Optional[int]:

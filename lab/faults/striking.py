@@ -22,7 +22,7 @@ MODULES = (
         f"lab.faults.{name}"
         for name in (
             "frame", "headers", "drop", "partition", "delay", "duplicate", "reorder", "rate", "truncate", "corrupt",
-            "selecting", "wires", "batches",
+            "options", "numbers", "readable", "selecting", "wires", "batches",
         )
     ),
     "lab.faults",
@@ -44,11 +44,13 @@ def source() -> str:
 class Striking:
     """The fault processes of one lab; `kinds` says for each host what of its traffic takes the detour.
 
+    `relative`: some fault will mean frames by `seq` or `ack`, for which all frames are looked at from the beginning.
     A host whose process has ended is in `broken` with the reason; nothing that was meant to pass it has passed.
     """
 
-    def __init__(self, lab: Lab, kinds: Mapping[str, Kinds]) -> None:
+    def __init__(self, lab: Lab, kinds: Mapping[str, Kinds], *, relative: bool = False) -> None:
         self._lab = lab
+        self._relative = relative
         self._kinds = dict(kinds)
         self._asked = dict(kinds)
         self.broken: dict[str, str] = {}
@@ -77,7 +79,7 @@ class Striking:
             agent = self._lab.agent(host)
             waiting.append((host, agent, agent.post({"do": "start", "source": source(), "makes": NAME})))
             wires = [[end.name, kinds] for end in self._lab.interfaces(host)]
-            what = {"do": "lay", "wires": wires}
+            what = {"do": "lay", "wires": wires, "relative": self._relative}
             waiting.append((host, agent, agent.post({"do": "tell", "to": NAME, "what": what})))
         for host, agent, identifier in waiting:
             reply = agent.wait(identifier, ANSWER_S)

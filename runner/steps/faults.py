@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import Field
 
-from lab.faults import FAULTS, selecting
+from lab.faults import FAULTS, readable, selecting
 from lab.faults.truncate import SHORTEST
 from runner import conditions
 from runner.commands import BeginFault, EndFault, Performance
@@ -18,6 +18,7 @@ from runner.errors import Misplaced, Unmet
 from runner.headers import is_group
 from runner.model import MisplacedAt, Reads, Surroundings
 from runner.names import Unfilled
+from runner.operands import ADDRESSES, ORDERS, whole
 from runner.reading import suggestion
 from runner.scope import Scope
 from runner.steps.base import Step, ThingKind
@@ -75,17 +76,31 @@ def read_where(value: Any, around: Surroundings) -> tuple[Condition, ...]:
 def _unseen(condition: Condition) -> str:
     """Why a condition cannot be told from one frame on its way, or nothing."""
     field, operand = condition.field, condition.operand
+    layer = readable.layer_of(field)
     if not selecting.known(field):
+        if layer in readable.LAYERS:
+            return f"a fault cannot see {field} on a frame on its way: it reads the fields of headers that are fixed"
         return (
-            f"a fault cannot see {field}: it knows fields of {', '.join(selecting.LAYERS)} headers, and len"
+            f"a fault cannot see {field}: it reads frames on their way, without scapy, and knows fields of"
+            f" {', '.join(one for one in readable.LAYERS if '6' not in one)}, IPv6 and ICMPv6 headers, len, seq and ack"
         )
-    if condition.operator and operand is None:
-        return "a fault cannot tell whether a checksum is bad"
-    if condition.operator and not isinstance(operand, int | str | frozenset):
+    if condition.operator and operand is None and layer not in readable.CHECKED:
+        return f"a fault can tell whether a checksum is bad for {', '.join(readable.CHECKED)}"
+    if condition.operator and isinstance(operand, bytes):
         return f"a fault cannot compare {field} with that"
-    if isinstance(operand, str) and condition.operator == "has":
+    if field in ADDRESSES and condition.operator == "has":
         return f"a fault can compare {field} with = and != only"
+    if isinstance(operand, str) and field not in ADDRESSES:
+        return _unfit(condition, operand)
     return ""
+
+
+def _unfit(condition: Condition, operand: str) -> str:
+    """Why a text does not fit a field that no condition reads as a number by itself, or nothing."""
+    if condition.field in readable.TEXTS:
+        ordered = condition.operator in ORDERS
+        return f"{condition.field} is no number: it can be compared with =, != and has" if ordered else ""
+    return "" if whole(operand) is not None else f"{condition.field} is a number; {operand!r} is none"
 
 
 def read_nth(value: Any, around: Surroundings) -> Ranges:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lab.faults import selecting
+from lab.faults import readable, selecting
 from lab.faults.headers import Headers
-from runner import conditions, fields
+from lab.faults.numbers import Numbers
+from lab.faults.options import options_text
+from runner import conditions, dissect, fields
 from runner.headers import decode
+from runner.operands import ADDRESSES
 from runner.packets import Packet, Transmission
+from runner.quoting import quoted
+from runner.sequence import RelativeNumbers
+from runner.strikes import raw
+from tests import frames as raw_frames
 from tests.runner.scapy_frames import frames
+
+if TYPE_CHECKING:
+    from lab.faults.readable import Test
 
 
 def transmission(data: bytes) -> Transmission:
@@ -21,46 +31,92 @@ def transmission(data: bytes) -> Transmission:
     return Transmission(packet, (), "client", "server", False)
 
 
-def raw(condition: conditions.Condition) -> list[Any]:
-    """A condition as `runner.strikes` hands it to the fault process, where no host is named."""
-    operand: Any = condition.operand
-    if isinstance(operand, frozenset):
-        operand = {"flags": "".join(operand)}
-    return [condition.field, condition.operator, [operand] if isinstance(operand, str) else operand]
+def meant_by(*written: conditions.Condition) -> Test:
+    """What a fault makes of conditions that name no host."""
+    return selecting.test_of([raw(one, lambda _, text: [text]) for one in written], Numbers())
 
 
 @given(frames)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_layers_and_fields_are_those_of_checks(data: bytes) -> None:
     seen, found = transmission(data), Headers(data)
-    for layer in selecting.LAYERS:
+    for layer in readable.LAYERS:
         if layer != "ARP":  # checks know ARP for other links too
-            assert selecting.LAYERS[layer](found) == fields.has_layer(seen.sent, layer), layer
-    for field, read in selecting.FIELDS.items():
-        value = fields.value(seen.sent, field)
-        if value is not None and selecting.LAYERS[field.partition(".")[0]](found):
-            mine = read(found)
-            assert (frozenset(str(value)) if field == "TCP.flags" else value) == mine, field
+            assert readable.LAYERS[layer](found) == fields.has_layer(seen.sent, layer), layer
+    for field, read in readable.FIELDS.items():
+        has = readable.LAYERS.get(field.partition(".")[0])
+        if has is not None and has(found):
+            value = fields.value(seen.sent, field)
+            assert (frozenset(str(value)) if field == "TCP.flags" else value) == read(found), field
+
+
+def fitting(field: str) -> st.SearchStrategy[Any]:
+    """Values that may be compared with a field."""
+    if field in ADDRESSES:
+        mac = field.startswith("Ether") or ".hw" in field
+        return st.just("02:00:00:00:00:01" if mac else "192.0.2.1")
+    return st.sampled_from(["MSS", "DF", "MF+DF", "fe80::1"]) if field in readable.TEXTS else st.integers(0, 70)
 
 
 @given(frames, st.data())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_fault_means_the_frames_that_a_check_counts(data: bytes, choice: st.DataObject) -> None:
     seen = transmission(data)
-    field = choice.draw(st.sampled_from([*sorted(set(selecting.FIELDS) - {"TCP.flags"}), "len"]))
-    value = seen.sent.header.length if field == "len" else fields.value(seen.sent, field)
-    operators = ["=", "!="] if isinstance(value, str) else ["=", "!=", "<", "<=", ">", ">=", "has"]
-    if value is None or (field == "len" and seen.sent.header.payload < 0):
-        value = "02:00:00:00:00:01" if "hw" in field or "Ether.s" in field or "Ether.d" in field else 1
-        if field.endswith(("src", "dst")) and value == 1:
-            value = "192.0.2.1"
-        operators = ["=", "!="]
-    operator = choice.draw(st.sampled_from(operators))
-    (condition,) = conditions.parse(f"{field} {operator} {value}")
-    if selecting.LAYERS.get(field.partition(".")[0], bool)(Headers(data)) or field != "len":
-        expected = conditions.holds(condition, seen, lambda address: address)
-        if field != "len" or Headers(data).payload >= 0:
-            assert selecting.test_of([raw(condition)])(Headers(data)) == expected, str(condition)
+    field = choice.draw(st.sampled_from(sorted(set(readable.FIELDS) - {"TCP.flags"})))
+    if field.startswith("ARP") and not readable.LAYERS["ARP"](Headers(data)):
+        return  # checks know ARP for other links too
+    own = seen.sent.header.length if field == "len" else fields.value(seen.sent, field)
+    value = own if own is not None and choice.draw(st.booleans()) else choice.draw(fitting(field))
+    textual = field in ADDRESSES or field in readable.TEXTS
+    operators = ["=", "!="] if textual else ["=", "!=", "<", "<=", ">", ">=", "has"]
+    operators += ["has"] if field in readable.TEXTS else []
+    written = quoted(str(value).encode()) if textual else value
+    (condition,) = conditions.parse(f"{field} {choice.draw(st.sampled_from(operators))} {written}")
+    expected = conditions.holds(condition, seen, lambda address: address)
+    assert meant_by(condition)(Headers(data)) == expected, str(condition)
+
+
+@given(frames, st.integers(14, 80), st.sampled_from(readable.CHECKED), st.sampled_from(["=", "!="]))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_bad_checksums_are_those_that_checks_find(data: bytes, place: int, layer: str, sign: str) -> None:
+    broken = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :] if place < len(data) else data
+    (condition,) = conditions.parse(f"{layer}.chksum {sign} bad")
+    expected = conditions.holds(condition, transmission(broken), lambda address: address)
+    assert meant_by(condition)(Headers(broken)) == expected
+
+
+@given(st.binary(max_size=40))
+@settings(max_examples=300, deadline=None)
+@example(bytes.fromhex("020405b4 0402 080a0000000100000002 01 030307"))
+@example(bytes.fromhex("0101050a0000000100000002 2204abcd"))
+@example(b"\x02")
+def test_options_are_said_as_scapy_says_them(data: bytes) -> None:
+    if not {25, 29} & set(data):  # scapy makes objects of these two, whose text nobody can know
+        field = next(one for one in dissect.layers()["TCP"].fields_desc if one.name == "options")
+        assert options_text(data) == str(field.m2i(None, data))
+
+
+PORTS = (1000, 80)
+ENDS = ("192.0.2.1", "192.0.2.2")
+segments = st.lists(
+    st.tuples(st.sampled_from(["S", "SA", "A", "PA", "FA", "R"]), st.integers(0, 40), st.integers(0, 40)),
+    min_size=1,
+)
+
+
+@given(segments)
+def test_relative_numbers_are_those_of_checks(sent: list[tuple[str, int, int]]) -> None:
+    numbers, expected = Numbers(), RelativeNumbers()
+    for flags, seq, ack in sent:
+        segment = raw_frames.tcp(*ENDS, *PORTS, flags, 0xFFFFFFF0 + seq & 0xFFFFFFFF, 0xFFFFFFF8 + ack & 0xFFFFFFFF)
+        frame = raw_frames.ethernet(
+            "02:00:00:00:00:01", "02:00:00:00:00:02", 0x0800, raw_frames.ipv4(*ENDS, 6, segment)
+        )
+        found = Headers(frame)
+        numbers.note(found)
+        said = expected.of(transmission(frame).sent)
+        assert numbers.seq(found) == said[0]
+        assert numbers.ack(found) == (said[1] if "A" in flags else -1)
 
 
 def test_flags_are_sets() -> None:
@@ -71,5 +127,5 @@ def test_flags_are_sets() -> None:
     )
     for bits, has, equal in ((0x02, True, False), (0x12, True, True), (0x10, False, False)):
         found = Headers(frame + bytes(12) + bytes([0x50, bits]) + bytes(6))
-        assert selecting.test_of([raw(want)])(found) is has
-        assert selecting.test_of([raw(exactly)])(found) is equal
+        assert meant_by(want)(found) is has
+        assert meant_by(exactly)(found) is equal

@@ -12,7 +12,7 @@ from runner import conditions
 from runner.commands import BeginFault, EndFault, Failure, Outcome
 from runner.errors import ScenarioError, Unmet
 from runner.scenario import load_text
-from runner.strikes import plan
+from runner.strikes import are_relative, plan
 from tests.play import gave, play, scope_of, step_of
 
 SCOPE = scope_of()
@@ -75,9 +75,11 @@ def test_what_cannot_be_begun_or_healed_fails_the_step() -> None:
         ("{fault: drop, nth: 5..2}", "4:24: frames are counted from 1"),
         ("{fault: drop, probability: 2}", "4:32: a probability is a number from 0 to 1"),
         ("{fault: drop, probability: 0.5}", "4:32: `probability` and `seed` go together"),
-        ("{fault: drop, where: TCP and seq = 1}", "4:34: a fault cannot see seq"),
-        ("{fault: drop, where: DNS}", "4:26: a fault cannot see DNS"),
-        ("{fault: drop, where: UDP.chksum = bad}", "4:26: a fault cannot tell whether a checksum is bad"),
+        ("{fault: drop, where: UDP and after > 1ms}", "4:34: `after` is for ladders"),
+        ("{fault: drop, where: DNS}", "4:26: a fault cannot see DNS: it reads frames on their way, without scapy"),
+        ("{fault: drop, where: ICMP.gw = 1}", "4:26: a fault cannot see ICMP.gw on a frame on its way"),
+        ("{fault: drop, where: ICMPv6ND_NS.type = no}", "4:26: ICMPv6ND_NS.type is a number; 'no' is none"),
+        ("{fault: drop, where: ICMPv6ND_NS.tgt > fe80::1}", "4:26: ICMPv6ND_NS.tgt is no number"),
         ("{fault: drop, where: IP.src has 1}", "4:26: a fault can compare IP.src with = and != only"),
         ("{fault: drop, where: IP.dst = sever}", "4:35: there is no host 'sever'"),
         ("{fault: drop, where: IP.dst = 224.0.0.5, to: server}", "4:50: a frame to 224.0.0.5 goes to all of a group"),
@@ -88,6 +90,15 @@ def test_what_cannot_be_begun_or_healed_fails_the_step() -> None:
 def test_a_mistake_is_told_at_its_place(step: str, said: str) -> None:
     (found,) = mistakes(f"  - {step}\n")
     assert found.startswith(said), found
+
+
+@pytest.mark.parametrize(
+    ("where", "relative"),
+    [("TCP", False), ("TCP.seq = 4", False), ("TCP and seq = 1", True), ("ack > 1", True)],
+)
+def test_relative_numbers_need_the_beginning_of_connections(where: str, relative: bool) -> None:
+    loaded = load_text(f"{HEAD}  - {{fault: drop, where: {where}}}\n", "f", checks={})
+    assert are_relative(loaded.steps) is relative
 
 
 def test_only_hosts_that_a_fault_may_strike_are_made_ready() -> None:
