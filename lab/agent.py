@@ -40,6 +40,8 @@ and "do". Unknown keys are malformed, and so is a name in "makes" that was made 
                                            {NAME: [what is off now..]}
   {"id", "do": "capture", "ring": BYTES, "without": [NAME..]?}
         begin to capture on all interfaces but lo and these; replies when it does
+  {"id", "do": "deaf", "macs": [S..]}      from now on, leave out of the capture what these MACs send to groups;
+        replaces those that were said before
   {"id", "do": "frames"}                   what was captured since the last such request: {"blocks": [S..],
         "interfaces": {INDEX: NAME}, "packets": N, "drops": N, "more": true or false}. A block is base64 of
         records as in the kernel's ring: each begins with a tpacket3_hdr (linux/if_packet.h), whose
@@ -1241,7 +1243,8 @@ class Capture:
         self._block, self._blocks = ring_blocks(ring)
         self._socket = ready or ring_socket(ring)
         try:
-            attach_filter(self._socket, [socket.if_nametoindex(name) for name in ("lo", *without)])
+            self._without = [socket.if_nametoindex(name) for name in ("lo", *without)]
+            attach_filter(self._socket, self._without, [])
             self._memory = memoryview(mmap.mmap(self._socket.fileno(), self._block * self._blocks))
             self._zeros = memoryview(bytes(self._block))
             self._current, self._taken, self._offset = 0, 0, 0
@@ -1255,6 +1258,10 @@ class Capture:
             self._socket.close()
             raise
         threading.Thread(target=self._run, daemon=True).start()
+
+    def leave_out(self, macs: list[bytes]) -> None:
+        """See nothing more of what these MACs send to groups: the host does not get it either."""
+        attach_filter(self._socket, self._without, macs)
 
     def _run(self) -> None:
         """Keep full blocks as they come."""
@@ -1392,14 +1399,28 @@ def ring_socket(ring: int) -> socket.socket:
     return made
 
 
-def attach_filter(made: socket.socket, rejected: list[int]) -> None:
-    """Reject interfaces: load the frame's index, compare with each, return (linux/filter.h, SKF_AD_IFINDEX)."""
+def attach_filter(made: socket.socket, rejected: list[int], macs: list[bytes]) -> None:
+    """Reject interfaces by their index, and frames from these MACs for groups (linux/filter.h, SKF_AD_IFINDEX)."""
     import array
 
-    count = len(rejected)
     instructions = [(0x20, 0, 0, 0xFFFFF008)]
-    instructions += [(0x15, count - place, 0, index) for place, index in enumerate(rejected)]
-    instructions += [(0x06, 0, 0, 0x40000), (0x06, 0, 0, 0)]
+    for index in rejected:
+        instructions += [(0x15, 0, 1, index), (0x06, 0, 0, 0)]
+    instructions += [
+        (0x30, 0, 0, 0),
+        (0x45, 1, 0, 1),
+        (0x06, 0, 0, 0x40000),
+    ]  # only the first bit of a group's MAC
+    for mac in macs:
+        high, low = struct.unpack("!IH", mac)
+        instructions += [
+            (0x20, 0, 0, 6),
+            (0x15, 0, 3, high),
+            (0x28, 0, 0, 10),
+            (0x15, 0, 1, low),
+            (0x06, 0, 0, 0),
+        ]
+    instructions.append((0x06, 0, 0, 0x40000))
     program = array.array("B")
     for instruction in instructions:
         program.frombytes(struct.pack("HBBI", *instruction))
@@ -1441,6 +1462,7 @@ REQUESTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "interfaces": ({}, {}),
     "offload": ({}, {}),
     "capture": ({"ring": int}, {"without": list}),
+    "deaf": ({"macs": list}, {}),
     "frames": ({}, {}),
     "privileges": ({"capabilities": (list, type(None)), "user": (str, type(None))}, {}),
     "start": ({"source": str, "makes": str}, {}),
@@ -1450,7 +1472,7 @@ REQUESTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 """What each request must have and may have beside "id" and "do"."""
 
 
-CHORES = ("asleep", "offload", "capture", "frames", "privileges", "start", "tell", "quit")
+CHORES = ("asleep", "offload", "capture", "deaf", "frames", "privileges", "start", "tell", "quit")
 """Requests that the main thread carries out: they need its privileges, or change what others may do."""
 
 
@@ -1483,6 +1505,10 @@ def check_request(request: Any) -> None:
             raise Malformed('"argv" is empty')
     elif do == "privileges":
         check_texts(request["capabilities"] or [], "capabilities")
+    elif do == "deaf":
+        check_texts(request["macs"], "macs")
+        if not all(len(mac) == 17 and len(mac.replace(":", "")) == 12 for mac in request["macs"]):
+            raise Malformed('"macs" are written as 02:00:00:00:00:01')
     elif do == "capture":
         check_texts(request.get("without", []), "without")
         if not 0 < request["ring"] <= 1 << 30:
@@ -1543,6 +1569,7 @@ class Agent:
             "interfaces": lambda job: interfaces(),
             "offload": lambda job: turn_off_offloads(),
             "capture": self._begin_capture,
+            "deaf": self._leave_out,
             "frames": self._frames,
             "privileges": self._set_privileges,
             "start": self._start,
@@ -1790,6 +1817,10 @@ class Agent:
         if ring == READY_RING_BYTES:
             ready, self._ready_ring = self._ready_ring, None
         self._capture = Capture(ring, job.request.get("without", []), ready)
+
+    def _leave_out(self, job: Job) -> None:
+        if self._capture is not None:
+            self._capture.leave_out([binascii.unhexlify(mac.replace(":", "")) for mac in job.request["macs"]])
 
     def _frames(self, job: Job) -> dict[str, Any]:
         if self._capture is None:

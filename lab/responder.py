@@ -4,8 +4,8 @@ It says who has the host's addresses (ARP, RFC 826; neighbour discovery, RFC 486
 the host says is its steps' affair. Standard library only, Python 3.9 syntax: its source is piped into a host beside the
 agent (the request `start`), and speaks JSON lines. Nothing of the runner here.
 
-Request: {"interfaces": [..]}, as the agent tells them; every address has its prefix length.
-Answer: {"removed": [S..]} or {"error": S}.
+Requests: {"interfaces": [..]}, as the agent tells them, every address with its prefix length; answered with
+{"removed": [S..]} or {"error": S}. {"deaf": [MAC..]}: do not hear what these send to groups; answered with {}.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ class Answering(threading.Thread):
         self._mac = bytes.fromhex(interface["mac"].replace(":", ""))
         self._ip4 = {socket.inet_aton(one.split("/")[0]) for one in interface["ip4"]}
         self._ip6 = {socket.inet_pton(socket.AF_INET6, one.split("/")[0]) for one in interface["ip6"]}
+        self.deaf: frozenset[bytes] = frozenset()
         self._sockets = {}
         for protocol, answer in ((ARP, self._arp), (IPV6, self._neighbour)):
             made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
@@ -102,7 +103,10 @@ class Answering(threading.Thread):
                 made, answer = self._sockets[descriptor]
                 try:
                     frame, source = made.recvfrom(65536)
-                    reply = None if source[2] == socket.PACKET_OUTGOING else answer(frame)
+                    unheard = source[2] == socket.PACKET_OUTGOING or (
+                        frame[0] & 1 and frame[6:12] in self.deaf
+                    )
+                    reply = None if unheard else answer(frame)
                     if reply is not None:
                         made.send(reply)
                 except OSError:  # the link is down
@@ -125,10 +129,11 @@ def remove(index: int, family: int, address: bytes, prefix: int) -> None:
         raise OSError(-number, os.strerror(-number))
 
 
-def take(interfaces: list[dict[str, Any]]) -> list[str]:
+def take(interfaces: list[dict[str, Any]], answering: list[Answering]) -> list[str]:
     """Answer for all addresses, then take them from the kernel; returns those that it had."""
     for one in interfaces:
-        Answering(one).start()
+        answering.append(Answering(one))
+        answering[-1].start()
     removed = []
     for one in interfaces:
         for family, addresses in ((socket.AF_INET, one["ip4"]), (socket.AF_INET6, one["ip6"])):
@@ -141,11 +146,18 @@ def take(interfaces: list[dict[str, Any]]) -> list[str]:
 
 def main() -> None:
     """Read requests from descriptor 0 and answer on descriptor 1 until the agent ends."""
+    answering: list[Answering] = []
     with os.fdopen(os.dup(0)) as requests:
         for line in requests:
-            answer: dict[str, Any]
+            answer: dict[str, Any] = {}
+            request = json.loads(line)
             try:
-                answer = {"removed": take(json.loads(line)["interfaces"])}
+                if "deaf" in request:
+                    deaf = frozenset(bytes.fromhex(mac.replace(":", "")) for mac in request["deaf"])
+                    for one in answering:
+                        one.deaf = deaf
+                else:
+                    answer = {"removed": take(request["interfaces"], answering)}
             except OSError as error:
                 answer = {"error": f"{error.strerror} ({error.errno})"}
             os.write(1, json.dumps(answer).encode("ascii") + b"\n")

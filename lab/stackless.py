@@ -6,6 +6,7 @@ Begins `lab.responder` in them, through their agents. What such a host says is i
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,12 @@ def _begin(lab: Lab, host: str) -> None:
     left = [address for one in _interfaces(lab, host) for address in (*one["ip4"], *one["ip6"])]
     if left:
         raise LabError(f"the kernel of host {host} still has {', '.join(left)}")
+
+
+def deafen(lab: Lab, host: str, macs: Sequence[str]) -> None:
+    """Let a scripted host not hear what these MACs send to groups; replaces those of before. No other host is told."""
+    if any(one.scripted for one in lab.topology.hosts if one.name == host):
+        lab.agent(host).ask(do="tell", to=NAME, what={"deaf": list(macs)})
 
 
 def _interfaces(lab: Lab, host: str) -> list[dict[str, Any]]:

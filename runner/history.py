@@ -94,7 +94,7 @@ class FaultRecord:
     `at_ns` is when the frame was sent; `host` and `interface` are its sender's. `nth` counts the frames that the fault
     means since it began, in that host. `length` and `crc` (CRC-32) are of the frame as it was sent, `became` the same
     two of the frame as it arrives where its bytes were changed; `later_ns` is how much later it left. `text` says the
-    fault.
+    fault as it was written; of a frame for a group that only some of its receivers are cut off from, which ones.
     """
 
     kind: ClassVar[str] = "fault"

@@ -115,6 +115,7 @@ class Strikes:
         self._in_force: dict[str, dict[str, dict[str, Any]]] = {}
         self._begun: set[str] = set()
         self._left: dict[str, FaultInfo] = {}
+        self._deaf: dict[str, dict[str, set[str]]] = {}
 
     def begin(self) -> None:
         """Make ready what the faults need, before the captures begin; raises Unsupported where that cannot be."""
@@ -134,6 +135,7 @@ class Strikes:
         self._begun.add(name)
         concerned: dict[str, dict[str, Any]] = {}
         at_ns = 0
+        self._deafen(command, name)
         for aim in self._aims(command):
             for host in aim.senders:
                 if host in self.processes.hosts:
@@ -151,6 +153,7 @@ class Strikes:
         at_ns = time.time_ns()
         for host in (one for one in hosts if one in self.processes.hosts):
             at_ns = int(self.processes.tell(host, do="heal", name=command.name)["at"])
+        self._tell_deaf(self._deaf.pop(command.name, {}))
         self._keep(FaultRecord(command.name, "healed", at_ns))
         return ""
 
@@ -191,7 +194,31 @@ class Strikes:
                 for number, mine in enumerate(self._ends[sender])
                 if self._neighbours(sender, mine) <= set(receivers)
             ],
+            "among": [
+                [number, mine.mac, ", ".join(sorted(near & set(receivers)))]
+                for number, mine in enumerate(self._ends[sender])
+                if (near := self._neighbours(sender, mine)) & set(receivers) and not near <= set(receivers)
+            ],
         }
+
+    def _deafen(self, command: BeginFault, name: str) -> None:
+        """Cut hosts off from what is sent to groups, which only its receivers can do: others are to take it."""
+        if isinstance(command.fault, Partition) and not (
+            command.where or command.nth or command.probability is not None
+        ):
+            cut: dict[str, set[str]] = {}
+            for aim in self._aims(command):
+                macs = {end.mac for host in aim.senders for end in self._ends[host]}
+                for host in aim.receivers:
+                    cut.setdefault(host, set()).update(macs)
+            self._deaf[name] = cut
+            self._tell_deaf(cut)
+
+    def _tell_deaf(self, hosts: Iterable[str]) -> None:
+        for host in hosts:
+            if host in self.processes.hosts:
+                unheard = (cut.get(host, set()) for cut in self._deaf.values())
+                self.processes.deafen(host, sorted(set().union(*unheard)))
 
     def _neighbours(self, sender: str, mine: Interface) -> set[str]:
         """All other hosts on the network of an interface."""
@@ -265,6 +292,7 @@ class Strikes:
             crc=change["crc"],
             became=change.get("became"),
             later_ns=change.get("later", 0),
+            text=change.get("of", ""),
         )
 
 

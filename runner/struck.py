@@ -77,6 +77,8 @@ def _sent(
 
 def word_of(record: FaultRecord) -> str:
     """What was done to a frame, in a word or two: `dropped`, `delayed 10ms`."""
+    if record.what == "partition" and record.text:
+        return f"cut off from {record.text}"
     if record.what in _WORDS:
         return _WORDS[record.what]
     return f"delayed {duration_text(round(record.later_ns, -3))}"

@@ -95,7 +95,10 @@ class Intake:
 
 
 class Outlet:
-    """A packet socket that sends frames out of an interface past its queueing, so that nothing diverts them again."""
+    """A packet socket that sends frames out of an interface past its queueing, so that nothing diverts them again.
+
+    `refused` counts those that the kernel did not take although the link was up.
+    """
 
     def __init__(self, interface: str, buffer: int) -> None:
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)

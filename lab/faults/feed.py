@@ -8,6 +8,7 @@ Requests, each an object with "do":
              `lab.faults.wires`; relative: some fault will mean frames by `seq` or `ack`
   "begin"    a fault: {"name", "kind", "parameters", "where", "to", "nth", "probability", "seed"}, see `lab.faults.line`
   "heal"     {"name"}: end a fault; what it holds leaves now
+  "deaf"     {"macs": [MAC..]}: take nothing any more that these send to groups; replaces those of before
   "release"  what faults hold until something passes leaves now
   "waits"    {"until": NS when the last frame that waits for its time is due, or 0}
   "changes"  {"changes": [..], "more": true or false}: what was done to frames since the last time
@@ -176,6 +177,11 @@ class Feed:
         """End a fault."""
         self._send(self.line.heal(request["name"]))
         return {"at": time.time_ns()}
+
+    def do_deaf(self, request: dict[str, Any]) -> None:
+        """Do not hear what some hosts send to groups."""
+        for interface in self._interfaces:
+            wires.deafen(interface, request["macs"])
 
     def do_release(self, request: dict[str, Any]) -> None:
         """Let go of what waits for others to pass."""

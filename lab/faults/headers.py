@@ -56,7 +56,7 @@ class Headers:
         self.end = min(len(data), begin + total) if total >= length else len(data)
         fragment = int.from_bytes(data[begin + 6 : begin + 8], "big")
         self.first, self.more = not fragment & 0x1FFF, bool(fragment & 0x2000)
-        if 20 <= length and begin + length <= self.end:
+        if length >= 20 and begin + length <= self.end:
             self._place_transport(begin + length)
 
     def _read_ip6(self) -> None:

@@ -17,6 +17,7 @@ from lab.faults import FAULTS
 from lab.faults.frame import Fault, Frame, Memory
 from lab.faults.headers import Headers
 from lab.faults.numbers import Numbers
+from lab.faults.partition import Partition
 from lab.faults.selecting import test_of
 
 TYPE_CHECKING = False
@@ -27,16 +28,18 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Receivers:
     """Whose frames are meant: MACs and IP addresses of the receivers, and the wires on which they are all there are, so
-    that a frame for a group is for them.
+    that a frame for a group is for them. On the wires in `among` there are others as well: the sender's own MAC there,
+    and the receivers as people call them.
     """
 
     macs: frozenset[str]
     addresses: frozenset[str]
     alone_on: frozenset[int]
+    among: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     def include(self, found: Headers, wire: int) -> bool:
         """Whether a frame goes to one of them; one for a group only where it goes to nobody else."""
-        if found.data[:1] and found.data[0] & 1:
+        if _is_for_a_group(found):
             return wire in self.alone_on
         return found.data[:6].hex(":") in self.macs or found.address(True) in self.addresses
 
@@ -65,14 +68,22 @@ class InForce:
 
     def refuses(self, found: Headers, wire: int) -> bool:
         """Whether it names a frame that goes to others as well, so that it cannot strike it for its receivers alone."""
-        group = bool(found.data[:1]) and bool(found.data[0] & 1)
-        return (
-            group
-            and self.test is not None
-            and self.to is not None
-            and wire not in self.to.alone_on
-            and self.test(found)
-        )
+        if self.to is None or wire not in self.to.among or not _is_for_a_group(found):
+            return False
+        cuts = self.fault.name == Partition.name  # else a group is meant only where the conditions say so
+        return self.test(found) if self.test is not None else cuts
+
+    def leaves_to_receivers(self, found: Headers, wire: int) -> str:
+        """The receivers that do not take a frame for a group by themselves, since they are cut off from its sender.
+
+        Empty where that is not so: only a partition without conditions is done at its receivers as well, and they know
+        the sender by its own MAC.
+        """
+        plain = self.test is None and self.nth is None and self.probability is None
+        if not plain or self.fault.name != Partition.name or self.to is None or not _is_for_a_group(found):
+            return ""
+        mac, names = self.to.among.get(wire, ("", ""))
+        return names if found.data[6:12].hex(":") == mac else ""
 
     def chooses(self) -> bool:
         """Whether the frame that was just counted is struck."""
@@ -87,6 +98,16 @@ class InForce:
         left = [(frame, more - 1) for frame, more in self.memory.held]
         self.memory.held = [one for one in left if one[1] > 0]
         return [frame for frame, more in left if more <= 0]
+
+
+def _receivers(to: dict[str, Any]) -> Receivers:
+    """The receivers of a request."""
+    macs, addresses, alone_on = (frozenset(to[key]) for key in ("macs", "addresses", "alone_on"))
+    return Receivers(macs, addresses, alone_on, {wire: (mac, names) for wire, mac, names in to["among"]})
+
+
+def _is_for_a_group(found: Headers) -> bool:
+    return bool(found.data[:1]) and bool(found.data[0] & 1)
 
 
 class Line:
@@ -115,7 +136,7 @@ class Line:
                 request["name"],
                 fault,
                 test_of(request["where"], self._numbers) if request["where"] else None,
-                Receivers(*(frozenset(to[key]) for key in ("macs", "addresses", "alone_on"))) if to else None,
+                _receivers(to) if to else None,
                 request["nth"],
                 request["probability"],
                 random.Random(request["seed"]),
@@ -188,6 +209,11 @@ class Line:
     def _strike(self, force: InForce, frame: Frame) -> list[Frame]:
         found = Headers(frame.data)
         if not force.means(found, frame.wire):
+            told = force.leaves_to_receivers(found, frame.wire)
+            if told:
+                force.count += 1
+                self._note(force, force.fault.name, frame, [frame], told)
+                return [frame]
             if force.refuses(found, frame.wire):
                 self._note(force, "refused", frame, [frame])
             return [frame]
@@ -201,12 +227,14 @@ class Line:
         left = [replace(one, delayed_by=force.name) if one.due_ns > frame.due_ns else one for one in left]
         return [*left, *force.overtaken()] if left else []
 
-    def _note(self, force: InForce, what: str, frame: Frame, left: list[Frame]) -> None:
+    def _note(self, force: InForce, what: str, frame: Frame, left: list[Frame], of: str = "") -> None:
         """A change, with enough to find the frame: what was sent and what became of it, by length and CRC-32."""
         change: dict[str, Any] = {
             "fault": force.name, "what": what, "at": frame.sent_ns, "nth": force.count, "wire": frame.wire,
             "length": len(frame.data), "crc": zlib.crc32(frame.data),
         }  # fmt: skip
+        if of:
+            change["of"] = of
         if left and left[0].data != frame.data:
             change["became"] = [len(left[0].data), zlib.crc32(left[0].data)]
         if left and left[0].due_ns > frame.due_ns:

@@ -12,8 +12,10 @@ from lab.faults.frame import Frame, Memory
 class Partition:
     """Cut hosts off from each other: what either side sends to the other is lost, in both directions.
 
-    Links stay up and no stack is told, as when a switch between them fails. What is sent to a group of hosts on both
-    sides (an ARP question among three) still reaches those who are not cut off, and the others too.
+    Links stay up and no stack is told, as when a switch between them fails. What is sent to a group (an ARP question
+    among three) still reaches those who are not cut off, and no other: the hosts that are do not take it, nor do they
+    capture it; only packet sockets of their programs see it. With conditions, `nth` or `probability` that cannot be
+    done: a frame to a group of hosts on both sides is left alone, and the verdict is unknown.
     """
 
     name: ClassVar[str] = "partition"

@@ -39,16 +39,20 @@ def are_relative(conditions: list[list[Any]]) -> bool:
 
 def test_of(conditions: list[list[Any]], numbers: Numbers) -> Test:
     """One function that says whether all conditions hold; `numbers` has seen all that the host sent."""
-    tests = [_test(*one, numbers) for one in conditions]
+    tests = [_test(field, sign, operand, numbers) for field, sign, operand in conditions]
     if len(tests) == 1:
         return tests[0]
     return lambda found: all(test(found) for test in tests)
 
 
+def _always(found: Headers) -> bool:
+    return True
+
+
 def _test(field: str, operator: str, operand: Any, numbers: Numbers) -> Test:
     if not operator:
         return LAYERS[field]
-    has = LAYERS.get(layer_of(field), lambda found: True)
+    has = LAYERS.get(layer_of(field), _always)
     if operand is None:
         layer, bad = layer_of(field), operator == "="
         return lambda found: has(found) and checksum_is_bad(found, layer) == bad

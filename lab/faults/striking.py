@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lab import beside
+from lab import beside, stackless
 from lab.engine import Interface, Lab
 from lab.errors import LabError, Unsupported
 from lab.faults.wires import wire_name
@@ -113,6 +113,12 @@ class Striking:
         if "error" in answer:
             raise LabError(f"the fault process of host {host}: {answer['error']}")
         return answer
+
+    def deafen(self, host: str, macs: Sequence[str]) -> None:
+        """Let a host take nothing from these MACs that is for a group, nor capture it; replaces those of before."""
+        self.tell(host, do="deaf", macs=list(macs))
+        self._lab.agent(host).ask(do="deaf", macs=list(macs))
+        stackless.deafen(self._lab, host, macs)
 
     def _try(self, host: str, do: str) -> dict[str, Any]:
         """An answer, or an empty one from a process that is broken."""

@@ -34,7 +34,7 @@ _RTM_NEWQDISC, _RTM_DELQDISC, _RTM_NEWTFILTER = 36, 37, 44
 _TC_H_CLSACT, _INGRESS, _EGRESS = 0xFFFFFFF1, 0xFFFFFFF2, 0xFFFFFFF3
 _TCA_KIND, _TCA_OPTIONS = 1, 2
 _TCA_BPF_ACT, _TCA_BPF_OPS_LEN, _TCA_BPF_OPS, _TCA_BPF_FLAGS = 1, 4, 5, 8
-_TCA_BPF_FLAG_ACT_DIRECT, _TC_ACT_SHOT, _TC_ACT_STOLEN = 1, 2, 4
+_TCA_BPF_FLAG_ACT_DIRECT, _TC_ACT_OK, _TC_ACT_SHOT, _TC_ACT_STOLEN = 1, 0, 2, 4
 _TCA_ACT_KIND, _TCA_ACT_OPTIONS, _TCA_MIRRED_PARMS, _TCA_EGRESS_REDIR = 1, 2, 2, 1
 _IFLA_TXQLEN, _IFLA_STATS64, _IFLA_AF_SPEC, _IFLA_INET6_ADDR_GEN_MODE = 13, 23, 26, 8
 _IN6_ADDR_GEN_MODE_NONE, _IFF_NOARP = 1, 0x80
@@ -42,8 +42,16 @@ _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
 _QUEUE = 10000
 _EXTENSIONS = (0, 43, 44, 51, 60, 135)
 """IPv6 headers behind which the protocol stands (RFC 8200, section 4), fragments among them: they are all diverted."""
-_LOAD_HALF, _LOAD_BYTE, _IF_EQUAL, _ALWAYS, _RETURN = 0x28, 0x30, 0x15, 0x05, 0x06
-"""linux/bpf_common.h: BPF_LD|BPF_ABS of two bytes and of one, BPF_JMP|BPF_JEQ|BPF_K, BPF_JMP|BPF_JA, BPF_RET|BPF_K."""
+_LOAD_WORD, _LOAD_HALF, _LOAD_BYTE, _IF_EQUAL, _IF_ANY, _ALWAYS, _RETURN = (
+    0x20,
+    0x28,
+    0x30,
+    0x15,
+    0x45,
+    0x05,
+    0x06,
+)
+"""linux/bpf_common.h: BPF_LD|BPF_ABS of four, two and one byte, BPF_JMP with JEQ, JSET and JA, BPF_RET|BPF_K."""
 _MATCH = 0xFFFFFFFF
 
 
@@ -103,6 +111,26 @@ def divert(interface: str, number: int, kinds: list[list[int]]) -> None:
         index, wire = socket.if_nametoindex(interface), socket.if_nametoindex(wire_name(number))
         qdisc = _clsact(_RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, index)
         netlink.do([qdisc, _filter(index, _EGRESS, selector(kinds), _redirection(wire))])
+    finally:
+        netlink.close()
+
+
+def deafen(interface: str, macs: list[str]) -> None:
+    """From now on an interface takes from these MACs nothing that is for a group; its taps have seen it before.
+
+    Replaces the MACs that were said before. The interface must have a detour, whose queueing discipline is used.
+    """
+    program = [(_LOAD_BYTE, 0, 0, 0), (_IF_ANY, 1, 0, 1), (_RETURN, 0, 0, _TC_ACT_OK)]
+    for mac in macs:
+        data = bytes.fromhex(mac.replace(":", ""))
+        high, low = struct.unpack("!IH", data)
+        program += [(_LOAD_WORD, 0, 0, 6), (_IF_EQUAL, 0, 3, high)]
+        program += [(_LOAD_HALF, 0, 0, 10), (_IF_EQUAL, 0, 1, low), (_RETURN, 0, 0, _TC_ACT_SHOT)]
+    program.append((_RETURN, 0, 0, _TC_ACT_OK))
+    direct = attribute(_TCA_BPF_FLAGS, struct.pack("=I", _TCA_BPF_FLAG_ACT_DIRECT))
+    netlink = Netlink()
+    try:
+        netlink.do([_filter(socket.if_nametoindex(interface), _INGRESS, _packed(program), direct, handle=1)])
     finally:
         netlink.close()
 
@@ -184,16 +212,16 @@ def _clsact(kind: int, flags: int, index: int) -> bytes:
     return message(kind, flags, body)
 
 
-def _filter(index: int, hook: int, program: bytes, more: bytes) -> bytes:
-    """A cls_bpf filter for all protocols at one of clsact's hooks."""
+def _filter(index: int, hook: int, program: bytes, more: bytes, handle: int = 0) -> bytes:
+    """A cls_bpf filter for all protocols at one of clsact's hooks; with a handle it takes the place of that one."""
     options = (
         attribute(_TCA_BPF_OPS_LEN, struct.pack("=H", len(program) // 8))
         + attribute(_TCA_BPF_OPS, program)
         + more
     )
-    body = _traffic(index, 0, hook, 1 << 16 | socket.htons(3))
+    body = _traffic(index, handle, hook, 1 << 16 | socket.htons(3))
     body += attribute(_TCA_KIND, b"bpf\0") + attribute(_TCA_OPTIONS, options)
-    return message(_RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, body)
+    return message(_RTM_NEWTFILTER, NLM_F_CREATE | (0 if handle else NLM_F_EXCL), body)
 
 
 def _redirection(index: int) -> bytes:

@@ -159,6 +159,81 @@ def test_a_partition_cuts_both_directions(engine: Engine, tmp_path: Path) -> Non
     assert sorted(changes(played))[:2] == [("partition", 1), ("partition", 1)]
 
 
+def test_a_partition_keeps_groups_from_the_other_side_and_from_scripted_hosts(
+    engine: Engine, tmp_path: Path
+) -> None:
+    text = """
+name: partition
+hosts: {server: {}, client: {}, ghost: {scripted: true}}
+steps:
+  - {fault: partition, from: client, as: cut}
+  - server: {socket: s, type: SOCK_DGRAM}
+  - server: {sendto: s, data: x, to: "ghost:9"}
+  - ghost: {sniff_packet: UDP.dport = 9}
+  - client: {socket: c, type: SOCK_DGRAM}
+  - client: {sendto: c, data: x, to: "ghost:9"}
+  - client: {sendto: c, data: x, to: "server:9"}
+  - {sleep: 20ms}
+  - {heal: cut}
+  - client: {sendto: c, data: y, to: "server:9"}
+expect:
+  - count: {flow: arp, where: ARP.op = 1 and ARP.psrc = client, is: 2..}
+  - count: {flow: arp, where: ARP.op = 2 and ARP.psrc = ghost and ARP.pdst = client, is: 0}
+  - count: {flow: arp, where: ARP.op = 2 and ARP.psrc = ghost and ARP.pdst = server, is: 1..}
+"""
+    played = play_text(text, tmp_path, engine.name)
+    assert played.judgement.verdict == "pass", played.judgement
+    said = [one for one in evidence.load(played.folder).transmissions if one.sent.header.operation == 1]
+    asked = {
+        (one.source, one.struck): (one.lost, tuple(seen.host for seen in one.arrivals))
+        for one in said
+        if one.struck
+    }
+    assert asked["client", ("cut off",)] == (True, ())
+    assert asked["server", ("cut off from client",)] == (False, ("ghost",))
+
+
+def test_a_fault_finds_a_segment_by_its_place_in_the_connection(engine: Engine, tmp_path: Path) -> None:
+    steps = """
+  - server: {socket: l}
+  - server: {bind: l, to: ":80"}
+  - server: {listen: l}
+  - client: {socket: t}
+  - client: {connect: t, to: "server:80"}
+  - server: {accept: l, as: conn}
+  - {fault: drop, from: client, where: TCP and seq = 6 and len > 0, nth: 1}
+  - {fault: drop, from: server, where: TCP and ack = 11 and TCP.flags = A, nth: 1}
+  - client: {sendall: t, data: first}
+  - server: {recv: conn, size: 5, flags: MSG_WAITALL, gives: first}
+  - client: {sendall: t, data: next.}
+  - server: {recv: conn, size: 5, flags: MSG_WAITALL, gives: next.}
+  - until: {within: 5s, steps: [{client: {state: t, is: ESTABLISHED}}]}
+"""
+    played = play(engine, tmp_path, steps, "  - count: {flow: tcp t, where: seq = 6 and len = 5, is: 2..}\n")
+    assert played.judgement.verdict == "pass", played.judgement
+    struck = [one for one in evidence.load(played.folder).transmissions if "dropped" in one.struck]
+    assert [(one.seq, one.ack) for one in struck][:1] == [(6, 1)]
+    assert {one.ack for one in struck} <= {1, 11}
+
+
+@pytest.mark.parametrize("end", ["link: client, to: down", "kill: client"])
+def test_a_delayed_frame_does_not_leave_a_host_that_is_off_the_network(
+    engine: Engine, end: str, tmp_path: Path
+) -> None:
+    steps = f"""
+  - {{fault: delay, from: client, where: UDP, nth: 2, by: 200ms}}
+  - client: {{send: c, data: in time}}
+  - client: {{send: c, data: too late}}
+  - {{{end}}}
+  - {{sleep: 300ms}}
+"""
+    played = play(engine, tmp_path, steps)
+    assert played.judgement.verdict == "pass", played.judgement
+    found = arrivals(played)
+    assert found["in time"] == (1, False, ())
+    assert found["too late"] == (0, True, ("delayed 200ms",))
+
+
 def test_a_delayed_frame_is_waited_for_at_the_end(engine: Engine, tmp_path: Path) -> None:
     played = play(engine, tmp_path, "  - {fault: delay, from: client, where: UDP, by: 900ms}\n" + FIVE)
     assert [found[0] for found in arrivals(played).values()] == [1] * 6

@@ -140,13 +140,40 @@ def test_healing_lets_go_of_what_a_fault_holds_in_the_order_of_sending() -> None
 
 
 def test_frames_for_a_group_are_struck_for_all_or_left_alone() -> None:
-    to = {"macs": [MACS[1]], "addresses": [], "alone_on": []}
-    for alone, where, expected in (([], [], []), ([0], [], ["drop"]), ([], [["UDP", "", None]], ["refused"])):
+    to = {"macs": [MACS[1]], "addresses": []}
+    among, udp = [[0, MACS[0], "server"]], [["UDP", "", None]]
+    for alone, others, where, expected in (
+        ([], among, [], []),
+        ([0], [], [], ["drop"]),
+        ([], among, udp, ["refused"]),
+        ([], [], udp, []),  # none of the receivers is there
+    ):
         line = Line()
-        line.begin(request("drop", to={**to, "alone_on": alone}, where=where))
+        line.begin(request("drop", to={**to, "alone_on": alone, "among": others}, where=where))
         left = line.take(Frame(datagram(1, "ff:ff:ff:ff:ff:ff"), 1, 1))
         assert [change["what"] for change in line.changes] == expected
         assert bool(left) is (expected != ["drop"])
+
+
+@pytest.mark.parametrize(
+    ("mac", "more", "said"),
+    [
+        (MACS[0], {}, ("partition", "server")),
+        (MACS[1], {}, ("refused", None)),  # the receivers know the sender by its own MAC
+        (MACS[0], {"nth": [[1, 1]]}, ("refused", None)),
+        (MACS[0], {"where": [["UDP", "", None]]}, ("refused", None)),
+        (MACS[0], {"where": [["TCP", "", None]]}, None),
+    ],
+)
+def test_a_partition_leaves_a_frame_for_a_group_to_its_receivers(
+    mac: str, more: dict[str, Any], said: tuple[str, str | None] | None
+) -> None:
+    line = Line()
+    to = {"macs": [MACS[1]], "addresses": [], "alone_on": [], "among": [[0, mac, "server"]]}
+    line.begin(request("partition", to=to, **more))
+    frame = Frame(datagram(1, "ff:ff:ff:ff:ff:ff"), 1, 1)
+    assert line.take(frame) == [frame]
+    assert [(one["what"], one.get("of")) for one in line.changes] == ([said] if said else [])
 
 
 def test_a_receiver_is_known_by_its_mac_or_by_its_address() -> None:
@@ -156,7 +183,7 @@ def test_a_receiver_is_known_by_its_mac_or_by_its_address() -> None:
         ({"macs": [MACS[0]], "addresses": [ENDS[0]]}, False),
     ):
         line = Line()
-        line.begin(request("drop", to={**to, "alone_on": []}))
+        line.begin(request("drop", to={**to, "alone_on": [], "among": []}))
         assert bool(line.take(Frame(datagram(1), 1, 1))) is not struck
 
 

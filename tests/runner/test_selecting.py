@@ -55,7 +55,9 @@ def fitting(field: str) -> st.SearchStrategy[Any]:
     if field in ADDRESSES:
         mac = field.startswith("Ether") or ".hw" in field
         return st.just("02:00:00:00:00:01" if mac else "192.0.2.1")
-    return st.sampled_from(["MSS", "DF", "MF+DF", "fe80::1"]) if field in readable.TEXTS else st.integers(0, 70)
+    return (
+        st.sampled_from(["MSS", "DF", "MF+DF", "fe80::1"]) if field in readable.TEXTS else st.integers(0, 70)
+    )
 
 
 @given(frames, st.data())
@@ -108,7 +110,9 @@ segments = st.lists(
 def test_relative_numbers_are_those_of_checks(sent: list[tuple[str, int, int]]) -> None:
     numbers, expected = Numbers(), RelativeNumbers()
     for flags, seq, ack in sent:
-        segment = raw_frames.tcp(*ENDS, *PORTS, flags, 0xFFFFFFF0 + seq & 0xFFFFFFFF, 0xFFFFFFF8 + ack & 0xFFFFFFFF)
+        segment = raw_frames.tcp(
+            *ENDS, *PORTS, flags, 0xFFFFFFF0 + seq & 0xFFFFFFFF, 0xFFFFFFF8 + ack & 0xFFFFFFFF
+        )
         frame = raw_frames.ethernet(
             "02:00:00:00:00:01", "02:00:00:00:00:02", 0x0800, raw_frames.ipv4(*ENDS, 6, segment)
         )
