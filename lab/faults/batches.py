@@ -25,7 +25,7 @@ _PACKET_QDISC_BYPASS = 20
 _PACKET_IGNORE_OUTGOING = 23
 """linux/if_packet.h"""
 _SOL_PACKET = 263
-_SIOCGIFFLAGS, _IFF_UP = 0x8913, 1
+_SIOCGIFFLAGS, _IFF_UP, _IFF_RUNNING = 0x8913, 0x1, 0x40
 """netdevice(7)"""
 _ETH_P_ALL = 3
 _library = ctypes.CDLL(None, use_errno=True)
@@ -149,7 +149,7 @@ class Outlet:
         flags = struct.unpack_from("H", fcntl.ioctl(self.socket, _SIOCGIFFLAGS, request), 16)[0]
         if flags & _IFF_UP and reason == errno.ENETDOWN:
             return True
-        self.refused += bool(flags & _IFF_UP)
+        self.refused += bool(flags & _IFF_UP and flags & _IFF_RUNNING)  # without a carrier it is ENOBUFS
         return False
 
 

@@ -126,7 +126,8 @@ FIELDS: dict[str, Reader] = {
     "ICMP.type": _transport(0), "ICMP.code": _transport(1), "ICMP.chksum": _transport(2, 2),
     "ICMP.id": _of_echoes(_transport(4, 2)), "ICMP.seq": _of_echoes(_transport(6, 2)),
     **{f"{name}.{field}": reader for name in _ICMPV6 for field, reader in (
-        ("type", _transport(0)), ("code", _transport(1)), ("cksum", _transport(2, 2)))},
+        ("type", _transport(0)), ("code", _transport(1)), ("cksum", _transport(2, 2)))
+        if (name, field) != ("ICMPv6MLReport2", "code")},
     **{f"ICMPv6Echo{kind}.{field}": _transport(at, 2) for kind in ("Request", "Reply")
         for field, at in (("id", 4), ("seq", 6))},
     "ICMPv6PacketTooBig.mtu": _transport(4, 4),

@@ -223,6 +223,7 @@ def test_a_delayed_frame_does_not_leave_a_host_that_is_off_the_network(
     steps = f"""
   - {{fault: delay, from: client, where: UDP, nth: 2, by: 200ms}}
   - client: {{send: c, data: in time}}
+  - server: {{recv: s, size: 100, gives: in time}}
   - client: {{send: c, data: too late}}
   - {{{end}}}
   - {{sleep: 300ms}}

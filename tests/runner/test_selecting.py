@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +49,11 @@ def test_layers_and_fields_are_those_of_checks(data: bytes) -> None:
         if has is not None and has(found):
             value = fields.value(seen.sent, field)
             assert (frozenset(str(value)) if field == "TCP.flags" else value) == read(found), field
+
+
+@pytest.mark.parametrize("name", [*readable.FIELDS, *readable.LAYERS, *readable.RELATIVE])
+def test_all_of_them_can_be_written(name: str) -> None:
+    assert name in conditions.DERIVED or fields.known(name) is None
 
 
 def fitting(field: str) -> st.SearchStrategy[Any]:
