@@ -1,4 +1,4 @@
-"""Records the ladders of docs/scenarios.md: each scenario that is new or changed is played once, on namespaces."""
+"""Records the ladders of docs/scenarios.md: each scenario that is new or changed is played once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab import engine as engines
 from lab.engine import Engine
-from lab.errors import Unsupported
+from lab.errors import LabError, Unsupported
 from runner import evidence, player, scenario
 from runner.checks import CHECKS
 from runner.errors import UsageError
@@ -41,12 +41,24 @@ def record() -> Iterator[str]:
         if kept is not None and kept.digest == recorded.digest(path):
             continue
         try:
-            seen = played(path, engines.find("netns"))
-        except Unsupported as lacks:
+            seen = _played_somewhere(path)
+        except LabError as lacks:
             yield f"{path.stem}: left as it was, {lacks.what}"
             continue
         recorded.keep(path, picture(seen, Paper(io.StringIO(), WIDTH), MOMENTS))
         yield f"{path.stem}: recorded"
+
+
+def _played_somewhere(path: Path) -> Evidence:
+    """A run on namespaces, or on Docker where they are not enough; raises LabError where neither can."""
+    try:
+        return played(path, engines.find("netns"))
+    except Unsupported:
+        docker = engines.find("docker")
+        problem = docker.ready()
+        if problem is not None:
+            raise problem from None
+        return played(path, docker)
 
 
 def played(path: Path, engine: Engine) -> Evidence:

@@ -26,7 +26,7 @@ def page() -> str:
 
 def _beginning() -> Iterator[str]:
     yield "Each scenario is a file of [scenarios/](../scenarios/): play it, read it, change it. The pictures are of"
-    yield "real runs on namespaces; long ones are folded. `runner run scenarios/NAME.yaml` shows yours."
+    yield "real runs; long ones are folded. `runner run scenarios/NAME.yaml` shows yours."
     yield ""
     for path in recorded.files():
         name = scenario.load(path, checks=CHECKS, case=dict(scenario.cases(path, {})[0])).name
