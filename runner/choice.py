@@ -1,14 +1,15 @@
 """Which engine plays, and why.
 
-`--engine auto` takes the compose lab if it is up and all the scenarios fit it, else netns; netns too where
-scenarios are played side by side.
+`--engine auto` takes the compose lab for the scenarios that fit it, if it is up, and netns for all others; netns too
+where scenarios are played side by side.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from lab import engine as engines
 from lab.engine import Engine, Shares, Warms
@@ -19,10 +20,26 @@ from runner.errors import UsageError
 
 @dataclass(frozen=True)
 class Choice:
-    """An engine that is ready, and one sentence on why it was taken."""
+    """An engine that is ready, and one sentence on why it was taken.
+
+    Where it does not fit all scenarios, `rest` plays those whose topology it does not take (`takes`).
+    """
 
     engine: Engine
     why: str
+    rest: Engine | None = None
+    takes: Callable[[Topology], bool] | None = None
+
+    @property
+    def name(self) -> str:
+        """The engine's name, or both."""
+        return self.engine.name if self.rest is None else f"{self.engine.name} and {self.rest.name}"
+
+    def engine_of(self, topology: Topology) -> Engine:
+        """The engine that plays a scenario with this topology."""
+        if self.rest is None or self.takes is None or self.takes(topology):
+            return self.engine
+        return self.rest
 
 
 def choose(name: str, topologies: Sequence[Topology], *, side_by_side: bool = False) -> Choice:
@@ -43,11 +60,17 @@ def choose(name: str, topologies: Sequence[Topology], *, side_by_side: bool = Fa
     found = compose.running()
     if found is None:
         return Choice(_ready(engines.find("netns")), "no compose lab is up (`make lab-up` starts it)")
-    if all(compose.fits(found, topology) for topology in topologies):
+    fits = sum(compose.fits(found, topology) for topology in topologies)
+    if fits == len(topologies):
         return Choice(_ready(engines.find("docker")), f"the compose lab {found.project} is up")
-    return Choice(
-        _ready(engines.find("netns")), f"the compose lab {found.project} is up, but has other hosts"
+    netns = _ready(engines.find("netns"))
+    if not fits:
+        return Choice(netns, f"the compose lab {found.project} is up, but has other hosts")
+    why = (
+        f"the compose lab {found.project} is up and has the hosts of {fits} of {len(topologies)} scenarios;"
+        " netns plays the others"
     )
+    return Choice(_ready(engines.find("docker")), why, netns, partial(compose.fits, found))
 
 
 def alone(engine: Engine) -> Engine:

@@ -76,10 +76,17 @@ def _findings(evidence: Evidence, placed: PlacedCheck) -> Iterator[Finding]:
 def _of_unfinished(finding: Finding, evidence: Evidence) -> Finding:
     """Where the play broke or was interrupted, what is missing need not be the fault of what is tested."""
     ending = evidence.info.ending
-    if finding.verdict != "fail" or ending not in _UNFINISHED:
+    if finding.verdict != "fail" or (ending not in _UNFINISHED and not _cut_off(evidence)):
         return finding
-    how = "the run broke" if ending == "broken" else "the run was interrupted"
+    how = {"broken": "the run broke", "interrupted": "the run was interrupted"}.get(
+        ending, "the history ends"
+    )
     return replace(finding, verdict="unknown", summary=f"{finding.summary} (but {how} before its end)")
+
+
+def _cut_off(evidence: Evidence) -> bool:
+    """Whether the history has fewer records than were written."""
+    return evidence.info.records is not None and len(evidence.history) < evidence.info.records
 
 
 def _steps(evidence: Evidence) -> Iterator[Finding]:
@@ -93,7 +100,10 @@ def _steps(evidence: Evidence) -> Iterator[Finding]:
             verdict: Verdict = "fail" if record.status == "failed" else "unknown"
             yield Finding(verdict, "steps", _told(record), path=record.path, line=record.line)
     info = evidence.info
-    if info.ending == "interrupted":
+    if _cut_off(evidence):
+        there = f"{len(evidence.history):,} of {info.records:,} records are there"
+        yield Finding("unknown", "steps", f"the history is cut off: {there}")
+    elif info.ending == "interrupted":
         yield Finding("unknown", "steps", "the run was interrupted")
     elif info.ending == "broken" and "broken" not in said:
         yield Finding("unknown", "steps", f"the lab broke: {info.problem or 'nobody said why'}")

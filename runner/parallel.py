@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from lab.channel import tail_of
-from lab.engine import Engine
 from runner import evidence, history, judge, rundir
+from runner.choice import Choice
 from runner.errors import UsageError
 from runner.history import CallRecord, StepRecord
 from runner.performing import Watcher
@@ -120,13 +120,13 @@ class SideBySide:
         self._todo: list[tuple[int, Scenario]] = []
 
     def __call__(
-        self, scenarios: Sequence[Scenario], engine: Engine, wanted: Wanted, audience: Audience
+        self, scenarios: Sequence[Scenario], choice: Choice, wanted: Wanted, audience: Audience
     ) -> list[Result]:
         """Play them all; a result each for those that were begun, in the order of the scenarios.
 
         Raises KeyboardInterrupt when it was interrupted while no case was played.
         """
-        self._engine, self._wanted, self._audience = engine, wanted, audience
+        self._engine, self._wanted, self._audience = choice.engine, wanted, audience
         self._todo = list(enumerate(scenarios))
         try:
             for _ in range(min(self._most, len(self._todo))):

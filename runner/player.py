@@ -44,6 +44,7 @@ class _Play:
     facts: dict[str, str] = field(default_factory=dict)
     captures: dict[str, CaptureInfo] = field(default_factory=dict)
     faults: dict[str, FaultInfo] = field(default_factory=dict)
+    records: int = 0
 
     def info(self) -> RunInfo:
         scenario = self.scenario
@@ -61,6 +62,7 @@ class _Play:
             facts=self.facts,
             includes=dict(scenario.includes),
             faults=self.faults,
+            records=self.records,
         )
 
 
@@ -95,7 +97,7 @@ def play(
             except LabError as error:
                 playing.ending, playing.problem = "broken", playing.problem or str(error)
             except KeyboardInterrupt:
-                playing.ending, playing.problem = "interrupted", "interrupted"
+                playing.ending = "interrupted"
         info = playing.info()
         rundir.write_info(folder, info)
         return info
@@ -114,6 +116,7 @@ def _play_on(lab: Lab, playing: _Play, folder: Path, records: TextIO, watcher: W
 
     def keep(record: Record) -> None:
         print(history.to_line(record), file=records)
+        playing.records += 1
 
     strikes = Strikes(lab, plan(steps, hosts), keep, relative=are_relative(steps))
     strikes.begin()
@@ -160,7 +163,7 @@ def _act(stage: Stage, playing: _Play) -> None:
         playing.ending, playing.problem = "broken", str(error)
         return
     except KeyboardInterrupt:
-        playing.ending, playing.problem = "interrupted", "interrupted"
+        playing.ending = "interrupted"
     if not stage.play_always(playing.scenario.finally_) and playing.ending == "completed":
         playing.ending = "failed"
 

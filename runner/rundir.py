@@ -66,7 +66,7 @@ class RunInfo:
 
     `case` holds the values of the matrix that were played. `includes` are the texts of included files by the path that
     the scenario gives them. `ending`: `failed` where a step failed, `broken` where the lab did; `problem` says what.
-    `faults` has the hosts that faults could strike.
+    `faults` has the hosts that faults could strike. `records` is how many records the history has (None: nobody said).
     """
 
     name: str
@@ -82,6 +82,7 @@ class RunInfo:
     facts: Mapping[str, str] = field(default_factory=dict)
     includes: Mapping[str, str] = field(default_factory=dict)
     faults: Mapping[str, FaultInfo] = field(default_factory=dict)
+    records: int | None = None
 
     def interfaces_of(self, host: str) -> tuple[Interface, ...]:
         """The interfaces of one host, in order."""

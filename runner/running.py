@@ -89,7 +89,7 @@ class Audience(Protocol):
         ...
 
 
-PlayAll = Callable[[Sequence[Scenario], Engine, Wanted, Audience], list[Result]]
+PlayAll = Callable[[Sequence[Scenario], Choice, Wanted, Audience], list[Result]]
 """Plays cases and shows each to the audience; an interruption is a result."""
 
 
@@ -127,8 +127,10 @@ def _files(paths: Iterable[Path]) -> Iterable[tuple[Path, bool]]:
             if not inside:
                 raise UsageError(f"{path} holds no scenario (no file that ends in .yaml)")
             yield from ((one, False) for one in inside)
-        elif path.exists():
+        elif path.is_file():
             yield path, True
+        elif path.exists():
+            raise UsageError(f"{path} is no ordinary file: write the scenario to one, and name that")
         else:
             raise UsageError(f"there is no file {path}")
 
@@ -159,14 +161,14 @@ def run(
     """Play and judge every case; returns the exit code."""
     choice = choose(scenarios)
     audience.engine(choice)
-    results = play_all(scenarios, choice.engine, wanted, audience)
+    results = play_all(scenarios, choice, wanted, audience)
     audience.summary(results)
     return exit_code(results, skips_are_errors=wanted.skips_are_errors)
 
 
 def one_after_another(
     scenarios: Sequence[Scenario],
-    engine: Engine,
+    choice: Choice,
     wanted: Wanted,
     audience: Audience,
     *,
@@ -175,6 +177,7 @@ def one_after_another(
     """Play the cases in this process, in their order; `keep` is called with each lab before it goes down."""
     results: list[Result] = []
     for one in scenarios:
+        engine = choice.engine_of(one.topology)
         watcher = audience.begin(one)
         played = play_one(one, engine, new_folder(wanted.runs, one, engine.name), watcher, keep)
         audience.end(played)

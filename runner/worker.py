@@ -76,5 +76,5 @@ def _play(asked: Mapping[str, Any], engine: Engine, watcher: _Telling) -> dict[s
     except (ScenarioError, UsageError) as error:  # it was read before: somebody changed the file meanwhile
         return {"ended": "unknown", "reason": str(error), "seconds": 0.0}
     except KeyboardInterrupt:
-        return {"ended": "interrupted", "reason": "interrupted", "seconds": 0.0}
+        return {"ended": "interrupted", "reason": "", "seconds": 0.0}
     return {"ended": result.ended, "reason": result.reason, "seconds": result.seconds}

@@ -6,16 +6,31 @@ What a step waited for is not waited for again; `until` has held, and its steps 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lab import agent
-from runner.commands import Attempt, Await, Call, Failure, Outcome, Poll, ReadState, Run, SendPacket
+from runner.commands import (
+    Attempt,
+    Await,
+    Call,
+    Failure,
+    Outcome,
+    Poll,
+    ReadState,
+    Run,
+    SendPacket,
+    SniffPacket,
+)
 from runner.errors import Unmet
 from runner.evidence import Evidence
 from runner.history import CallRecord, StateRecord, StepRecord
+from runner.packets import Packet
 from runner.scenario import PlacedStep, Scenario
 from runner.scope import Scope, Thing
 
+NEVER = -1
+"""When a call returned that had not when the lab went down (`blocks: forever`)."""
 Answers = Mapping[int, Sequence[CallRecord | StateRecord]]
 """Number of a step as played -> what it was told, in order."""
 
@@ -30,6 +45,7 @@ class Replay:
                 self.answers.setdefault(record.step, []).append(record)
         self.judged: set[int] = set()
         self._interfaces = {host.name: seen.info.interfaces_of(host.name) for host in scenario.topology.hosts}
+        self._packets = seen.packets
         self._steps = list(_numbered([*scenario.steps, *scenario.finally_], seen))
 
     def play(self, answers: Answers | None = None) -> None:
@@ -37,12 +53,13 @@ class Replay:
         self._answers = self.answers if answers is None else answers
         self._scope = Scope(self._interfaces)
         self._named: dict[str, tuple[int, Outcome]] = {}
+        self._taken: dict[str, int] = {}
         for number, placed in self._steps:
             self._play_one(number, placed)
 
     def _play_one(self, number: int, placed: PlacedStep) -> None:
         step = placed.settle(self._scope)
-        if _says_something(step):
+        if _says_something(step) or placed.verb == "sniff_packet":
             self.judged.add(self._named[step.returns][0] if hasattr(step, "returns") else number)
         left = iter(self._answers.get(number, ()))
         performance = step.perform(self._scope)
@@ -54,6 +71,8 @@ class Replay:
                 if isinstance(command, Call | Run):
                     for name in placed.makes:
                         self._named[name] = number, outcome
+                if isinstance(command, Call) and outcome.ended_ns == NEVER:
+                    return
         except StopIteration as stop:
             for name in placed.makes:
                 if name not in self._scope.things:
@@ -67,6 +86,11 @@ class Replay:
                 if not isinstance(command, SendPacket):
                     self._make(command, record)
                 return outcome_of(record)
+            case SniffPacket():
+                record = next(left)
+                assert isinstance(record, CallRecord)
+                found = None if record.failure else self._take(command)
+                return replace(outcome_of(record), value=found)
             case ReadState() | Poll():
                 record = next(left)
                 assert isinstance(record, StateRecord)
@@ -76,6 +100,15 @@ class Replay:
             case Attempt():
                 return Outcome(1, 1, True)
         return Outcome(1, 1)
+
+    def _take(self, wanted: SniffPacket) -> Packet:
+        """The packet that the step took: the host's first that matches behind the last one taken."""
+        received = [one for one in self._packets if (one.host, one.direction) == (wanted.host, "in")]
+        for place in range(self._taken.get(wanted.host, 0), len(received)):
+            if wanted.matches(received[place]):
+                self._taken[wanted.host] = place + 1
+                return received[place]
+        raise Unmet("no such packet was received")
 
     def _make(self, command: Call | Run, record: CallRecord) -> None:
         if command.makes is None or record.failure is not None:
@@ -95,7 +128,7 @@ def command_name(command: Call | Run) -> str:
 def outcome_of(record: CallRecord) -> Outcome:
     """What a recorded call came to."""
     failure = Failure(**record.failure) if record.failure else None
-    return Outcome(record.began_ns, record.ended_ns or record.began_ns, agent.decode(record.value), failure)
+    return Outcome(record.began_ns, record.ended_ns or NEVER, agent.decode(record.value), failure)
 
 
 def _says_something(step: Any) -> bool:

@@ -172,6 +172,7 @@ def test_ctrl_c_ends_the_run_and_leaves_nothing(tmp_path: Path, engine: str) -> 
         output, _ = process.communicate(timeout=20)
     assert process.returncode == 130, output
     assert "Traceback" not in output
+    assert sum(line.split()[:1] == ["interrupted"] for line in output.splitlines()) == 1, output
     assert gone(below)
     (folder,) = (tmp_path / "runs").glob("*/")
     assert json.loads((folder / "run.json").read_text())["ending"] == "interrupted"

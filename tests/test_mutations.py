@@ -1,7 +1,9 @@
 """Nothing that a scenario shows can be otherwise without its failing: recorded runs with one fact broken.
 
 On the wire: a packet that is missing, a flag, a byte of the payload, two packets the other way round. In the calls:
-another errno, success instead of an error, another result, another state. The unbroken record passes first.
+another errno, success instead of an error, another result, another state. The unbroken record passes first. Where a
+ladder leaves room (`...`, `?`), another packet may stand for the one that is broken: there all packets that fit a line
+are broken together, so that nothing is left for it.
 """
 
 from __future__ import annotations
@@ -18,15 +20,18 @@ import pytest
 from lab import agent, capture
 from lab.capture import Frame
 from lab.errors import Unsupported
-from runner import evidence, judge, rundir, scenario
+from runner import evidence, flows, judge, rundir, scenario
 from runner.checks import CHECKS
+from runner.checks.packets import Packets
 from runner.errors import ScenarioError
 from runner.evidence import Evidence
 from runner.expected import Exactly
 from runner.headers import ACK, FIN, RST, SYN, TCP, UDP
 from runner.history import CallRecord, StateRecord
-from runner.ladder import Gap
+from runner.ladder import Gap, Line
+from runner.matching import Matcher
 from runner.packets import Packet, Transmission
+from runner.patterns import Pattern
 from runner.scenario import Scenario
 from tests.playing import play_file
 from tests.replaying import Replay, Unmet
@@ -58,12 +63,20 @@ class Good:
         return judge.judge(evidence.load(folder), self.scenario)
 
 
-@pytest.fixture(scope="module", params=QUICK, ids=lambda path: path.stem)
+def all_cases() -> list[object]:
+    """Every case of every scenario that is not slow."""
+    found: list[object] = []
+    for path in QUICK:
+        for case in scenario.cases(path, {}):
+            found.append(pytest.param((path, dict(case)), id="-".join([path.stem, *case.values()])))
+    return found
+
+
+@pytest.fixture(scope="module", params=all_cases())
 def good(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Good:
-    """Each scenario, played once on namespaces (its first case)."""
-    path: Path = request.param
+    """Each case, played once on namespaces."""
+    path, case = request.param
     folder = tmp_path_factory.mktemp("good") / "run"
-    case = dict(scenario.cases(path, {})[0])
     try:
         play_file(path, folder, case=case)
     except Unsupported as lacks:
@@ -109,15 +122,29 @@ def breaks_of(packet: Packet) -> Iterator[Break]:
         yield other_byte
 
 
-def laddered(good: Good) -> list[Transmission]:
-    """Each packet that a ladder without gaps explains."""
-    numbers: set[int] = set()
+def ladders_of(good: Good, *, room: bool) -> Iterator[tuple[Packets, list[Transmission]]]:
+    """The ladders that leave room for other packets, or those that do not, with the packets that each is about."""
     for placed in good.scenario.expect:
-        ladder = getattr(placed.model, "packets", None)
-        if ladder is not None and not any(isinstance(one, Gap) for one in ladder.entries):
-            (finding,) = placed.model.examine(good.seen)  # type: ignore[attr-defined]
-            numbers.update(finding.packets)
-    return [one for one in good.seen.transmissions if one.sent.number in numbers]
+        if not isinstance(placed.model, Packets):
+            continue
+        entries = placed.model.packets.entries
+        if room == any(isinstance(one, Gap) or one.optional for one in entries):
+            model = placed.model
+            yield model, list(flows.select(good.seen, model.flow, model.net, model.at))
+
+
+def alike(model: Packets, seen: list[Transmission], good: Good) -> Iterator[tuple[Line, list[Packet]]]:
+    """For each line that must have a packet: all packets that it might be about, whenever they were sent."""
+    matcher = Matcher(model.packets, good.seen.owner, strict=model.acks == "strict")
+    for place, line in enumerate(model.packets.entries):
+        rides = not matcher.strict and isinstance(line, Line) and line.is_acknowledgement
+        if isinstance(line, Gap) or line.optional or rides:
+            continue
+        timeless = replace(line, conditions=tuple(one for one in line.conditions if one.field != "after"))
+        pattern = Pattern(timeless, good.seen.owner)
+        fitting = [one.sent for one in seen if pattern.fits(one)]
+        assert fitting, f"no packet is what line {place + 1} says"
+        yield line, fitting
 
 
 def frames_of(good: Good) -> list[Frame]:
@@ -126,11 +153,16 @@ def frames_of(good: Good) -> list[Frame]:
 
 def copies_of(one: Packet, good: Good) -> set[int]:
     """The numbers of all frames that are this packet, at its sender and at its receivers."""
-    return {
+    found = {
         packet.number
         for packet in good.seen.packets
         if packet.data == one.data and abs(packet.time_ns - one.time_ns) < 5_000_000
     }
+    for sent in good.seen.transmissions:  # a fault may have kept it for longer
+        numbers = {sent.sent.number, *(copy.number for copy in sent.arrivals)}
+        if one.number in numbers:
+            found |= numbers
+    return found
 
 
 def test_the_record_as_it_is_passes(good: Good, tmp_path: Path) -> None:
@@ -143,26 +175,45 @@ def test_the_calls_as_they_are_pass(good: Good) -> None:
 
 
 def test_no_broken_packet_survives(good: Good, tmp_path: Path) -> None:
-    frames = frames_of(good)
     survivors = []
-    for one in _some(laddered(good), 25):
-        numbers = copies_of(one.sent, good)
-        for broken in breaks_of(one.sent):
-            changed = [
-                frame if number not in numbers else _with(frame, broken(frame.data, one.sent))
-                for number, frame in enumerate(frames, 1)
-            ]
-            found = good.judged([frame for frame in changed if frame is not None], tmp_path / "broken")
-            if found.verdict != "fail":
-                survivors.append(f"packet {one.sent.number} {broken.__name__}: {found.verdict}")
+    told = {one.sent.number: one.sent for _, seen in ladders_of(good, room=False) for one in seen}
+    for one in _some(list(told.values()), 25):
+        for broken in breaks_of(one):
+            if _judged_broken([one], broken, good, tmp_path) != "fail":
+                survivors.append(f"packet {one.number} {broken.__name__}")
     assert not survivors
+
+
+def test_no_line_can_do_without_its_packets(good: Good, tmp_path: Path) -> None:
+    """Where there is room for other packets: all that fit a line are broken, in what the line says of them."""
+    survivors, done = [], set()
+    for model, seen in ladders_of(good, room=True):
+        for line, fitting in alike(model, seen, good):
+            if (model.flow.text, line.text) in done:
+                continue
+            done.add((model.flow.text, line.text))
+            for broken in (missing, reset, other_byte):
+                says = {missing: True, reset: line.flags is not None, other_byte: line.payload}[broken]
+                if says and _judged_broken(fitting, broken, good, tmp_path) != "fail":
+                    survivors.append(f"{line.text}: {broken.__name__}")
+    assert not survivors
+
+
+def _judged_broken(packets: list[Packet], broken: Break, good: Good, folder: Path) -> str:
+    """The verdict on the run with these packets broken, wherever they were seen."""
+    by_number = {number: one for one in packets for number in copies_of(one, good)}
+    changed = [
+        frame if number not in by_number else _with(frame, broken(frame.data, by_number[number]))
+        for number, frame in enumerate(frames_of(good), 1)
+    ]
+    return good.judged([frame for frame in changed if frame is not None], folder / "broken").verdict
 
 
 def _with(frame: Frame, data: bytes | None) -> Frame | None:
     return None if data is None else replace(frame, data=data)
 
 
-def _some(packets: list[Transmission], most: int) -> list[Transmission]:
+def _some(packets: list[Packet], most: int) -> list[Packet]:
     """All of them, or of many a sample that is always the same."""
     return packets if len(packets) <= most else random.Random(1).sample(packets, most)
 
@@ -188,8 +239,8 @@ def test_no_swapped_packets_survive(good: Good, tmp_path: Path) -> None:
     """The two hosts' first packets of each ladder the other way round: the answer before the question."""
     survivors = []
     frames = frames_of(good)
-    for placed in good.scenario.expect:
-        pair = _question_and_answer(placed.model, good)
+    for model, seen in ladders_of(good, room=False):
+        pair = _question_and_answer(seen) if model.at is None else None
         if pair is None:
             continue
         first, second = (copies_of(one.sent, good) for one in pair)
@@ -203,16 +254,11 @@ def test_no_swapped_packets_survive(good: Good, tmp_path: Path) -> None:
         ]
         found = good.judged(changed, tmp_path / "swapped")
         if found.verdict != "fail":
-            survivors.append(f"line {placed.place.line}: {found.verdict}")
+            survivors.append(f"{model.flow.text}: {found.verdict}")
     assert not survivors
 
 
-def _question_and_answer(model: Any, good: Good) -> tuple[Transmission, Transmission] | None:
-    ladder = getattr(model, "packets", None)
-    if ladder is None or any(isinstance(one, Gap) for one in ladder.entries):
-        return None
-    (finding,) = model.examine(good.seen)
-    seen = [one for one in good.seen.transmissions if one.sent.number in finding.packets]
+def _question_and_answer(seen: list[Transmission]) -> tuple[Transmission, Transmission] | None:
     answer = next((one for one in seen if one.sent.host != seen[0].sent.host), None)
     return None if answer is None else (seen[0], answer)
 
@@ -222,6 +268,7 @@ def _question_and_answer(model: Any, good: Good) -> tuple[Transmission, Transmis
 
 INPUT_OUTPUT = {"type": "OSError", "errno": "EIO", "text": "broken"}
 OF_NO_KIND = {"type": "RuntimeError", "errno": None, "text": "broken"}
+NO_PACKET = {"type": "TimeoutError", "errno": None, "text": "no such packet came"}
 SOMEBODY = ["198.51.100.99", 7]
 SUCCESS: dict[str, Any] = {
     "accept": [None, SOMEBODY],
@@ -234,7 +281,9 @@ SUCCESS: dict[str, Any] = {
 def broken_answers(record: CallRecord | StateRecord) -> Iterator[CallRecord | StateRecord]:
     """The same call with another outcome; nothing where it gives nothing."""
     if isinstance(record, StateRecord):
-        yield replace(record, state="CLOSING")
+        yield replace(record, state="CLOSING" if record.state != "CLOSING" else "LISTEN")
+    elif record.name == "sniff_packet":
+        yield replace(record, failure=NO_PACKET)
     elif record.failure is not None:
         yield replace(record, failure=INPUT_OUTPUT if record.failure["errno"] else OF_NO_KIND)
         yield replace(record, failure=None, value=agent.encode(SUCCESS.get(record.name, b"success")))
@@ -269,9 +318,6 @@ def other_value(value: Any) -> Any:
 
 def replayed(good: Good) -> Replay:
     """The run's calls, judged once as they were."""
-    taken = [one.place.line for one in good.scenario.steps if one.verb == "sniff_packet"]
-    if taken:
-        pytest.skip(f"line {taken[0]}: the packets that steps took are not in the history")
     replay = Replay(good.scenario, good.seen)
     replay.play()
     return replay

@@ -39,7 +39,7 @@ class JsonLines:
         self._numbers: dict[int, int] = {}
 
     def engine(self, choice: Choice) -> None:
-        self._write("engine", engine=choice.engine.name, why=choice.why)
+        self._write("engine", engine=choice.name, why=choice.why)
 
     def begin(self, scenario: Scenario) -> Watcher:
         number = self._numbers[id(scenario)] = len(self._numbers) + 1

@@ -36,7 +36,7 @@ class JUnit(Silent):
         self._cases: dict[int, ElementTree.Element] = {}
 
     def engine(self, choice: Choice) -> None:
-        self._engine = choice.engine.name
+        self._engine = choice.name
 
     def end(self, played: Played) -> None:
         """A case has ended."""

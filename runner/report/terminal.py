@@ -48,9 +48,7 @@ class Terminal(Live):
 
     def engine(self, choice: Choice) -> None:
         """The first line: which engine plays, and why."""
-        self._paper.line(
-            f"Engine {self._paper.styled(choice.engine.name, 'title')}: {printable(choice.why)}."
-        )
+        self._paper.line(f"Engine {self._paper.styled(choice.name, 'title')}: {printable(choice.why)}.")
 
     def begin(self, scenario: Scenario) -> Watcher:
         """A case is about to be played."""

@@ -335,3 +335,10 @@ def test_inspect_opens_wireshark_where_it_is(
         time.sleep(0.01)
     assert (tmp_path / "said").read_text() == f"-r {path}\n"
     assert cli.main(["inspect", str(tmp_path / "missing"), "--open"]) == 2
+
+
+def test_a_scenario_is_an_ordinary_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A pipe that nobody writes to would be waited for."""
+    os.mkfifo(tmp_path / "pipe.yaml")
+    assert cli.main(["validate", str(tmp_path / "pipe.yaml")]) == 2
+    assert "is no ordinary file" in capsys.readouterr().err

@@ -148,6 +148,22 @@ def test_an_unfinished_run_is_unknown(tmp_path: Path, ending: Ending) -> None:
     assert "before its end" in found.findings[-1].summary
 
 
+def test_a_history_that_is_cut_off_is_unknown(tmp_path: Path) -> None:
+    """At the end of a line, under a run.json that says completed: only the number of records tells."""
+    run = echo()
+    path = run.write(tmp_path / "run")
+    scenario: Any = Expecting((Placed(Saying(FAIL)), Placed(Saying(PASS))))
+    records = len(evidences.load(path).history)
+    for said, verdict in ((records, "fail"), (records + 1, "unknown")):
+        rundir.write_info(path, replace(rundir.read_info(path), records=said))
+        found = judge.judge(evidences.load(path), scenario)
+        assert found.verdict == verdict
+    assert (
+        found.findings[0].summary == f"the history is cut off: {records} of {records + 1} records are there"
+    )
+    assert [one.verdict for one in found.findings] == ["unknown", "unknown", "pass"]
+
+
 def test_a_broken_step_is_unknown_and_told_once(tmp_path: Path) -> None:
     found = judged(
         tmp_path,
