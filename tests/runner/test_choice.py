@@ -14,7 +14,7 @@ from lab.errors import LabError
 from lab.topology import Topology
 from runner import choice, scenario
 
-UP = ComposeLab("mine", tuple(ComposeHost(name, name, "", "", "") for name in ("server", "client")), None)
+UP = ComposeLab("mine", tuple(ComposeHost(name, name, "", "", "") for name in ("client", "server")), None)
 
 
 class Ready:
