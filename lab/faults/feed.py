@@ -19,6 +19,7 @@ Answers: an object; with "error", a text, where the request could not be carried
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -37,6 +38,8 @@ BUFFER_BYTES = 32 << 20
 MOST_CHANGES = 2000
 """How many changes one answer holds at most."""
 LONGEST_DRAIN_S = 0.5
+AWAKE_NS = 100_000
+"""So long before a frame is due nobody sleeps any more: to be woken may take as long."""
 _PR_SET_TIMERSLACK = 29
 
 
@@ -56,6 +59,10 @@ class Feed:
     def serve(self, reader: int, writer: int) -> None:
         """Carry out requests until the end of input."""
         ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)  # else a delay is 50 us late
+        with contextlib.suppress(
+            OSError
+        ):  # only root of the machine may; programs wait then, and not the wire
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
         rest = b""
         try:
             while True:
@@ -81,10 +88,9 @@ class Feed:
 
     def _wait(self, reader: int) -> list[int]:
         """Send what is due, then wait for frames, a request, or the time of the next frame that is due."""
-        now = time.time_ns()
-        self._send(self.line.due(now))
+        self._send(self.line.due(time.time_ns()))
         due = self.line.next_ns
-        timeout = None if due is None else max(0, due - time.time_ns()) / 1e9
+        timeout = None if due is None else max(0, due - time.time_ns() - AWAKE_NS) / 1e9
         watched = [reader, *(one.socket.fileno() for one in self._intakes)]
         return select.select(watched, [], [], timeout)[0]
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lab.engine import Engine
+from lab.engine import Engine, Lab
 from lab.errors import LabError
 from lab.faults import FAULTS
+from lab.faults import striking as striking_module
 from lab.faults.striking import Striking
 from lab.topology import Topology
 from runner import evidence
@@ -276,8 +280,30 @@ def test_a_host_whose_faults_are_over_is_as_before(engine: Engine, tmp_path: Pat
         striking = Striking(lab, {"client": [[-1, -1]]})
         striking.begin()
         assert {"wire0", "wire0p"} <= {one["name"] for one in lab.agent("client").ask(do="interfaces")}
+        striking.tell("client", do="deaf", macs=["02:00:00:00:00:01"])
         assert striking.end() == {"client": {"in": 0, "out": 0, "lost": 0}}
         assert lab.agent("client").ask(do="interfaces") == before
+
+
+def test_a_lab_may_have_faults_again(engine: Engine, tmp_path: Path) -> None:
+    with engine.up(Topology.simple("server", "client"), logs=tmp_path) as lab:
+        with wires_of(lab, "client") as number:
+            assert number == 2
+        with wires_of(lab, "client") as number:  # a queueing discipline that was left behind would be EEXIST
+            assert number == 2
+
+
+@contextlib.contextmanager
+def wires_of(lab: Lab, host: str) -> Iterator[int]:
+    """A fault process, on an agent of its own name each time; how many ends of detours there are."""
+    name, striking_module.NAME = striking_module.NAME, f"fault process {time.monotonic_ns()}"
+    try:
+        striking = Striking(lab, {host: [[-1, -1]]})
+        striking.begin()
+        yield len([one for one in lab.agent(host).ask(do="interfaces") if one["name"].startswith("wire")])
+        striking.end()
+    finally:
+        striking_module.NAME = name
 
 
 def test_a_fault_process_says_what_it_cannot_do(engine: Engine, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from runner.errors import Blind, UsageError
 from runner.evidence import Evidence
 from runner.history import StepRecord, StepStatus
 from runner.judge import Judgement
-from runner.rundir import Ending
+from runner.rundir import Ending, FaultInfo
 from runner.verdict import Finding
 from tests.runner.checks.echoes import LADDER, echo, written
 
@@ -222,3 +222,22 @@ def test_the_same_run_gives_the_same_judgement(tmp_path: Path) -> None:
     ladder = written(Packets, {"flow": "tcp c", "packets": LADDER.replace("hello", "hullo")})
     found = [judged(tmp_path / str(number), ladder) for number in range(2)]
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("info", "said"),
+    [
+        (FaultInfo(1000, 996, lost=4), "faults on host client could not keep up with 4 frames beside 1,000"),
+        (
+            FaultInfo(missing="it ended with SIGKILL"),
+            "the fault process of host client is gone: it ended with SIGKILL",
+        ),
+        (FaultInfo(1000, 1000), ""),
+    ],
+)
+def test_faults_that_could_not_do_as_said_make_it_unknown(info: FaultInfo, said: str, tmp_path: Path) -> None:
+    evidence = echo().evidence(tmp_path / "run")
+    known = replace(evidence, info=replace(evidence.info, faults={"client": info}))
+    judged = judge.judge(known, Expecting())
+    assert judged.verdict == ("unknown" if said else "pass")
+    assert [one.summary for one in judged.findings if one.check == "faults"] == ([said] if said else [])
