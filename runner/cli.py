@@ -106,12 +106,17 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--no-skip", is_flag=True, help="A skipped scenario is an error (exit code 3).")
 @click.option("--junit", type=_FILE, metavar="FILE", help="Write JUnit XML.")
 @click.option("--json", "events", type=_FILE, metavar="FILE", help="Write a line of JSON for each event.")
+@click.option("--tap", type=_FILE, metavar="FILE", help="Write TAP, a line for each scenario as it ends.")
+@click.option("--shard", default="", metavar="K/N", help="Only part K of N, of about the same time each.")
+@click.option(
+    "--durations", type=_FILE, metavar="FILE", help="For --shard: how long cases took, last.json of a run."
+)
 @click.option("--github", is_flag=True, help="Write annotations and the job summary of GitHub Actions.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every step and ladder, also of many scenarios.")
 def run(paths: tuple[Path, ...], settings: tuple[str, ...], **options: Any) -> int:
     """Play scenarios and judge what was captured.
 
-    PATHS are scenario files, or folders of them; with --rerun-failed they may be left out.
+    PATHS are scenario files (FILE:LINE will do), or folders of them; with --rerun-failed they may be left out.
     """
     from runner.playing import Options, play
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runner.report.remembered import Remembered
     from runner.running import Audience, Case, PlayAll, Wanted
     from runner.scenario import Scenario
+    from runner.sharding import Shard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,9 @@ class Options:
     no_skip: bool
     junit: Path | None
     events: Path | None
+    tap: Path | None
+    shard: str
+    durations: Path | None
     github: bool
     verbose: bool
 
@@ -66,6 +70,9 @@ def play(options: Options) -> int:
     elif not options.paths:
         raise UsageError("say what to play: scenario files, or folders of them")
     scenarios = running.collect(wanted)
+    if not scenarios:
+        click.echo(f"Nothing to play: shard {options.shard} of so few scenarios has none.")
+        return PASSED
 
     def chosen(all_of_them: Sequence[Scenario]) -> Choice:
         topologies = [one.topology for one in all_of_them]
@@ -83,8 +90,23 @@ def _wanted(options: Options, again: Sequence[Case] | None = None) -> Wanted:
     )
     return Wanted(
         paths, options.runs, options.names, options.tags, options.settings, options.stop, options.no_skip,
-        only=None if again is None else frozenset(again),
+        only=None if again is None else frozenset(again), shard=_shard(options), seconds=_durations(options),
     )  # fmt: skip
+
+
+def _shard(options: Options) -> Shard | None:
+    from runner import sharding
+
+    return sharding.read(options.shard) if options.shard else None
+
+
+def _durations(options: Options) -> Mapping[str, float]:
+    """How long cases took, by the file that was given: all shards have to be given the same."""
+    if options.durations is None:
+        return {}
+    from runner.report import remembered
+
+    return remembered.durations(options.durations)
 
 
 def _near(path: str) -> Path:
@@ -111,6 +133,10 @@ def _audience(options: Options, count: int, remembered: Sequence[Remembered]) ->
         from runner.report.jsonlines import JsonLines
 
         told.append(JsonLines(options.events))
+    if options.tap is not None:
+        from runner.report.tap import Tap
+
+        told.append(Tap(options.tap, count))
     if options.github:
         from runner.report.github import GitHub
 

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 from lab.engine import Engine, Lab
 from lab.errors import LabError, Unsupported
-from runner import evidence, judge, player, rundir, scenario
+from runner import evidence, judge, player, rundir, scenario, sharding
 from runner.checks import CHECKS
 from runner.choice import Choice
 from runner.errors import BROKEN, FAILED, INTERRUPTED, PASSED, Mistake, ScenarioError, UsageError
@@ -23,9 +23,12 @@ from runner.judge import Judgement
 from runner.performing import Watcher
 from runner.rundir import RunInfo
 from runner.scenario import Scenario
+from runner.sharding import Shard
 
 Case = tuple[str, tuple[tuple[str, str], ...]]
 """What a case is known by: the real path of its file, and the labels of its matrix."""
+_PLACE = re.compile(r"(.+\.ya?ml):([0-9]+)")
+"""A scenario's file and a line of it, as reports and editors write places."""
 Ended = Literal["pass", "fail", "unknown", "skipped", "interrupted"]
 
 
@@ -47,6 +50,8 @@ class Wanted:
     skips_are_errors: bool = False
     slow_too: bool = False
     only: Collection[Case] | None = None
+    shard: Shard | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -114,12 +119,22 @@ def collect(wanted: Wanted) -> list[Scenario]:
         raise UsageError(
             "no scenario fits what was asked for: " + ", ".join(str(path) for path in wanted.paths)
         )
-    return found
+    if wanted.shard is None:
+        return found
+    return sharding.part(found, wanted.shard, shard_key, wanted.seconds)
+
+
+def shard_key(one: Scenario) -> str:
+    """What a case is called wherever a checkout lies: the file's name and the labels of its case."""
+    return " ".join((Path(one.path).stem, *one.case.values()))
 
 
 def _files(paths: Iterable[Path]) -> Iterable[tuple[Path, bool]]:
-    """Scenario files, with whether each was named itself."""
+    """Scenario files, with whether each was named itself; `FILE:LINE` names the file."""
     for path in paths:
+        place = _PLACE.fullmatch(str(path))
+        if place is not None and not path.exists():
+            path = Path(place[1])
         if path.is_dir():
             inside = sorted(
                 one for one in path.rglob("*.yaml") if "programs" not in one.parts and one.is_file()

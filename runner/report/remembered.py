@@ -28,6 +28,7 @@ class Remembered:
     case: Case
     ended: str
     folder: str
+    seconds: float = 0.0
 
 
 class Remembers(Silent):
@@ -45,9 +46,15 @@ class Remembers(Silent):
         found = {one.case: one for one in self._others}
         for result in results:
             case = case_of(result.scenario)
-            found[case] = Remembered(case, result.ended, str(result.folder or ""))
+            found[case] = Remembered(case, result.ended, str(result.folder or ""), round(result.seconds, 3))
         entries = [
-            {"path": one.case[0], "case": dict(one.case[1]), "ended": one.ended, "folder": one.folder}
+            {
+                "path": one.case[0],
+                "case": dict(one.case[1]),
+                "ended": one.ended,
+                "folder": one.folder,
+                "seconds": one.seconds,
+            }
             for one in found.values()
         ]
         data = json.dumps({"format": FORMAT, "cases": entries}, indent=1) + "\n"
@@ -57,20 +64,35 @@ class Remembers(Silent):
         part.replace(self._runs / NAME)
 
 
+def durations(path: Path) -> dict[str, float]:
+    """How long the cases of a run took, by what `runner.running.shard_key` calls them; raises UsageError."""
+    return {
+        " ".join((Path(one.case[0]).stem, *(label for _, label in one.case[1]))): one.seconds
+        for one in read_file(path)
+        if one.ended in _GOOD
+    }
+
+
 def read(runs: Path) -> list[Remembered]:
     """The cases of the last run; raises UsageError where there was none, or it cannot be read."""
-    path = runs / NAME
+    return read_file(runs / NAME)
+
+
+def read_file(path: Path) -> list[Remembered]:
+    """The cases that such a record has; raises UsageError."""
     try:
         data: Any = json.loads(files.read_text(path))
         if data["format"] != FORMAT:
             raise UsageError(f"{path} was written by another version of the runner")
         return [
-            Remembered((one["path"], tuple(one["case"].items())), one["ended"], one["folder"])
+            Remembered(
+                (one["path"], tuple(one["case"].items())), one["ended"], one["folder"], float(one["seconds"])
+            )
             for one in data["cases"]
         ]
     except FileNotFoundError:
-        raise UsageError(f"there is no {path}: nothing was played into {runs} yet") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"there is no {path}: nothing was played into {path.parent} yet") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from None
 
 
