@@ -28,7 +28,7 @@ def main() -> int:
 
 def _write(table: str) -> None:
     about = (
-        f"Seen on {time.strftime('%Y-%m-%d')}: Linux {platform.release()}, {os.cpu_count()} processors, Python "
+        f"Seen on {time.strftime('%Y-%m-%d')}: Linux {platform.release().partition('-')[0]}, {os.cpu_count()} processors, Python "
         f"{platform.python_version()}{', as root' if os.geteuid() == 0 else ''}; processes that waited for a processor "
         f"meanwhile: {os.getloadavg()[2]:.1f}."
     )
