@@ -27,10 +27,11 @@ def main() -> int:
 
 
 def _write(table: str) -> None:
+    kernel, python = platform.release().partition("-")[0], platform.python_version()
     about = (
-        f"Seen on {time.strftime('%Y-%m-%d')}: Linux {platform.release().partition('-')[0]}, {os.cpu_count()} processors, Python "
-        f"{platform.python_version()}{', as root' if os.geteuid() == 0 else ''}; processes that waited for a processor "
-        f"meanwhile: {os.getloadavg()[2]:.1f}."
+        f"Seen on {time.strftime('%Y-%m-%d')}: Linux {kernel}, {os.cpu_count()} processors, Python {python}"
+        f"{', as root' if os.geteuid() == 0 else ''}; processes that waited for a processor meanwhile: "
+        f"{os.getloadavg()[2]:.1f}."
     )
     text = PAGE.read_text(encoding="utf-8")
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
