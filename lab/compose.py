@@ -107,6 +107,7 @@ def fits(found: ComposeLab, topology: Topology) -> bool:
         sorted(names) == [host.name for host in found.hosts]
         and len(topology.networks) == 1
         and not topology.unusual
+        and topology.compose is None
         and _is_plain_network(topology.networks[0], names)
         and all(_is_plain(host) for host in topology.hosts)
         and (topology.programs is None or topology.programs.resolve() == found.programs)

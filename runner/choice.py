@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from lab import compose
 from lab import engine as engines
+from lab.compose import ComposeLab
 from lab.engine import Engine, Shares, Warms
 from lab.errors import LabError
 from lab.topology import Topology
@@ -55,12 +57,10 @@ def choose(name: str, topologies: Sequence[Topology], *, side_by_side: bool = Fa
         return Choice(_ready(alone(engine) if side_by_side else engine), "asked for with --engine")
     if side_by_side:
         return Choice(_ready(engines.find("netns")), "each scenario gets a lab of its own")
-    from lab import compose
-
     found = compose.running()
     if found is None:
-        return Choice(_ready(engines.find("netns")), "no compose lab is up (`make lab-up` starts it)")
-    fits = sum(compose.fits(found, topology) for topology in topologies)
+        return _without_lab(topologies)
+    fits = sum(_is_dockers(found, topology) for topology in topologies)
     if fits == len(topologies):
         return Choice(_ready(engines.find("docker")), f"the compose lab {found.project} is up")
     netns = _ready(engines.find("netns"))
@@ -70,7 +70,27 @@ def choose(name: str, topologies: Sequence[Topology], *, side_by_side: bool = Fa
         f"the compose lab {found.project} is up and has the hosts of {fits} of {len(topologies)} scenarios;"
         " netns plays the others"
     )
-    return Choice(_ready(engines.find("docker")), why, netns, partial(compose.fits, found))
+    return Choice(_ready(engines.find("docker")), why, netns, partial(_is_dockers, found))
+
+
+def _without_lab(topologies: Sequence[Topology]) -> Choice:
+    """Namespaces, but for scenarios whose hosts are services of a compose file of their own."""
+    own = sum(topology.compose is not None for topology in topologies)
+    docker = engines.find("docker")
+    if own == len(topologies) and own:
+        return Choice(_ready(docker), "its hosts are services of a compose file")
+    netns, why = _ready(engines.find("netns")), "no compose lab is up (`make lab-up` starts it)"
+    if not own or docker.ready() is not None:
+        return Choice(netns, why)
+    return Choice(netns, f"{why}; docker plays what has a compose file of its own", docker, _is_of_the_lab)
+
+
+def _is_dockers(found: ComposeLab, topology: Topology) -> bool:
+    return topology.compose is not None or compose.fits(found, topology)
+
+
+def _is_of_the_lab(topology: Topology) -> bool:
+    return topology.compose is None
 
 
 def alone(engine: Engine) -> Engine:

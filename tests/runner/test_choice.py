@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +68,19 @@ def test_what_is_asked_for_plays_all(tmp_path: Path) -> None:
     other: Any = topology(tmp_path, "a", "b")
     assert names(choice.choose("docker", [other]), other) == ["docker"]
     assert names(choice.choose("auto", [other], side_by_side=True), other) == ["netns"]
+
+
+@pytest.mark.usefixtures("lab_up")
+def test_docker_plays_what_has_a_compose_file_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = topology(tmp_path, "server", "client")
+    own, other = replace(plain, compose=tmp_path / "compose.yml"), topology(tmp_path, "a", "b")
+    assert names(choice.choose("auto", [own, plain, other]), own, plain, other) == [
+        "docker",
+        "docker",
+        "netns",
+    ]
+    monkeypatch.setattr(compose, "running", lambda: None)
+    assert names(choice.choose("auto", [own]), own) == ["docker"]
+    assert names(choice.choose("auto", [own, plain]), own, plain) == ["docker", "netns"]
