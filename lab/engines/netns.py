@@ -84,9 +84,24 @@ def refuse_what_is_lacking(topology: Topology) -> None:
         for name in host.limits:
             if not hasattr(resource, "RLIMIT_" + name.upper()):
                 raise Unsupported(f"host {host.name}: this kernel has no limit {name!r} (setrlimit(2))")
+        for name in host.capabilities or ():
+            from lab.engines.zygote import KEPT_CAPABILITIES  # late: it brings ctypes along
+
+            if name.upper().removeprefix("CAP_") not in KEPT_CAPABILITIES:
+                raise Unsupported(f"the netns engine gives no host the capability {name}: {host.name}")
         for path in host.files:
             if not path.startswith("/") or ".." in path.split("/"):
                 raise Unsupported(f"host {host.name}: {path!r} is not an absolute path")
+
+
+def refuse_other_users(topology: Topology) -> None:
+    """Raises Unsupported for a user other than the only one that a lab without root has (user_namespaces(7))."""
+    for host in topology.hosts:
+        if host.user not in (None, "root", "0"):
+            raise Unsupported(
+                f"host {host.name}: nothing can run as user {host.user} in a lab made without root",
+                "Play it as root, or with --engine docker.",
+            )
 
 
 # The lab
@@ -147,6 +162,8 @@ class NetnsLab:
 
     def _open(self, logs: Path) -> None:
         """Have the child make it; returns when every agent has said hello."""
+        if self._child.rootless:
+            refuse_other_users(self._topology)
         data = os.memfd_create("plan")
         folder = os.open(logs, os.O_RDONLY | os.O_DIRECTORY)
         try:

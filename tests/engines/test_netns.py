@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from lab.engine import Lab
-from lab.engines import child
+from lab.engines import child, netns
 from lab.engines.child import kept_folders
 from lab.engines.forbidden import CONTAINER_OPTIONS, explain
 from lab.engines.netns import NetnsEngine, NetnsLab
@@ -263,6 +263,14 @@ def test_what_the_engine_lacks_is_unsupported(host: Host, said: str, tmp_path: P
 
 
 # Without privilege
+
+
+def test_a_lab_without_root_has_one_user_only() -> None:
+    for user in (None, "root", "0"):
+        netns.refuse_other_users(Topology((Host("a", user=user),), (Network("lab", ("a",)),)))
+    with pytest.raises(Unsupported, match="host a: nothing can run as user nobody"):
+        netns.refuse_other_users(Topology((Host("a", user="nobody"),), (Network("lab", ("a",)),)))
+
 
 ANYWHERE = """
 import json, sys

@@ -150,6 +150,15 @@ def test_addresses_of_a_family_that_a_network_lacks_are_refused(engine: Engine, 
             pass
 
 
+@pytest.mark.parametrize("name", ["SYS_ADMIN", "SYS_MODULE", "NO_SUCH_THING"])
+def test_a_capability_that_leads_out_of_a_lab_is_unsupported(
+    engine: Engine, tmp_path: Path, name: str
+) -> None:
+    topology = Topology((Host("a", capabilities=(name,)), Host("b")), (Network("n", ("a", "b")),))
+    with pytest.raises(Unsupported, match=name), engine.up(topology, logs=tmp_path):
+        pass
+
+
 def test_a_sysctl_of_a_link_is_set_or_refused(engine: Engine, tmp_path: Path) -> None:
     """Never left out in silence."""
     host = Host("a", sysctls={"net.ipv4.neigh.eth0.retrans_time_ms": "200"})
