@@ -11,13 +11,16 @@ from typing import Any
 
 from lab import agent
 from runner import flows
+from runner.errors import Blind
 from runner.evidence import Evidence
-from runner.headers import FIN, SYN
+from runner.headers import ACK, FIN, SYN
 from runner.history import CallRecord
 from runner.packets import Transmission
 from runner.sockets import SocketFacts
 
 _MODULUS = 1 << 32
+_END_OF_OPTIONS, _NO_OPERATION, _MULTIPATH = 0, 1, 30
+"""Kinds of TCP options: RFC 9293, section 3.2, and RFC 8684, section 8.1."""
 
 
 @dataclass
@@ -190,7 +193,23 @@ def wire_to(evidence: Evidence, socket: str) -> WireStream:
 
 def _segments(evidence: Evidence, socket: str) -> Iterable[Transmission]:
     found = flows.select(evidence, flows.parse(f"tcp {socket}"))
-    return (one for one in found if one.sent.header.flags >= 0)
+    segments = [one for one in found if one.sent.header.flags >= 0]
+    if any(map(_agrees_to_multipath, segments)):
+        raise Blind(f"{socket} speaks Multipath TCP: its bytes may take other connections than its first")
+    return segments
+
+
+def _agrees_to_multipath(one: Transmission) -> bool:
+    """Whether it is a SYN,ACK with the option of Multipath TCP (RFC 8684, section 3.1)."""
+    header = one.sent.header
+    if header.flags & (SYN | ACK) != SYN | ACK:
+        return False
+    options = one.sent.data[header.transport + 20 : header.payload]
+    place = 0
+    while place < len(options) and options[place] not in (_END_OF_OPTIONS, _MULTIPATH):
+        alone = options[place] == _NO_OPERATION
+        place += 1 if alone else max(2, int.from_bytes(options[place + 1 : place + 2], "big"))
+    return options[place : place + 1] == bytes([_MULTIPATH])
 
 
 def _leaves(one: Transmission, facts: SocketFacts, evidence: Evidence) -> bool:

@@ -138,6 +138,36 @@ def test_one_of_two_links_goes_down_and_comes_up(engine: Engine, tmp_path: Path)
     assert played.judgement.verdict == "pass", (played.steps("failed"), played.judgement)
 
 
+MULTIPATH = """\
+name: one connection of Multipath TCP
+hosts: [server, client]
+requires: [kernel mptcp]
+steps:
+  - server: {socket: listener, proto: IPPROTO_MPTCP}
+  - server: {bind: listener, to: ":8888"}
+  - server: {listen: listener, backlog: 5}
+  - client: {socket: c, proto: IPPROTO_MPTCP}
+  - client: {connect: c, to: "server:8888"}
+  - server: {accept: listener, as: conn}
+  - client: {sendall: c, data: hello}
+  - server: {recv: conn, size: 5, gives: hello}
+expect:
+  - stream: {from: c, to: conn}
+"""
+
+
+def test_the_stream_of_several_connections_is_unknown_on_the_wire(tmp_path: Path) -> None:
+    try:
+        played = play_text(MULTIPATH, tmp_path, "netns")
+    except Unsupported as lacks:
+        pytest.skip(lacks.what)
+    assert played.judgement.verdict == "unknown"
+    assert any("Multipath TCP" in one.summary + one.detail for one in played.judgement.findings)
+    (tmp_path / "plain").mkdir()
+    plain = play_text(MULTIPATH.replace(", proto: IPPROTO_MPTCP", ""), tmp_path / "plain", "netns")
+    assert plain.judgement.verdict == "pass", plain.judgement
+
+
 def test_addresses_of_a_family_that_a_network_lacks_are_refused(engine: Engine, tmp_path: Path) -> None:
     for network, host, said in (
         (Network("n", ("a", "b"), mtu=576, subnet6="2001:db8::/64"), Host("a"), "MTU is 576"),
