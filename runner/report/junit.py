@@ -23,14 +23,14 @@ from runner.verdict import Finding
 class JUnit(Silent):
     """The audience that writes the file when all cases have ended.
 
-    The file is emptied at once, so that nobody takes that of an earlier run for this one's; raises OSError where it
-    cannot be written.
+    What it says until then is that the run has not come to its end, so that nobody takes the file of an earlier run for
+    this one's, also where no engine was ready; raises OSError where it cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"")
         self._path = path
+        self._write(_unfinished())
         self._engine = ""
         self._began = datetime.now(UTC)
         self._cases: dict[int, ElementTree.Element] = {}
@@ -52,8 +52,24 @@ class JUnit(Silent):
             counts = {"name": text.printable(path), "timestamp": self._began.isoformat(timespec="seconds")}
             suite = ElementTree.SubElement(root, "testsuite", counts | _counts(cases))
             suite.extend(self._cases[id(one.scenario)] for one in cases)
+        self._write(root)
+
+    def _write(self, root: ElementTree.Element) -> None:
         ElementTree.indent(root)
         ElementTree.ElementTree(root).write(self._path, encoding="utf-8", xml_declaration=True)
+
+
+def _unfinished() -> ElementTree.Element:
+    """The report of a run of which nothing more is known than that it began."""
+    counts = {"tests": "1", "failures": "0", "errors": "1", "skipped": "0", "time": "0.000"}
+    root = ElementTree.Element("testsuites", {"name": "socket-lab", **counts})
+    suite = ElementTree.SubElement(root, "testsuite", {"name": "socket-lab", **counts})
+    marks = {"classname": "socket-lab", "name": "the run", "time": "0.000"}
+    case = ElementTree.SubElement(suite, "testcase", marks)
+    ElementTree.SubElement(
+        case, "error", {"message": "the run did not come to its end", "type": "unfinished"}
+    )
+    return root
 
 
 def _counts(results: Sequence[Result]) -> dict[str, str]:

@@ -91,8 +91,11 @@ def test_libxml2_reads_it(written: Path) -> None:
     assert not done.stderr
 
 
-def test_no_report_of_an_earlier_run_is_left(tmp_path: Path) -> None:
-    path = tmp_path / "junit.xml"
-    path.write_text("<testsuites/>", encoding="utf-8")
-    JUnit(path)
-    assert path.read_bytes() == b""
+def test_a_run_that_never_ended_is_an_error_until_it_does(tmp_path: Path) -> None:
+    (tmp_path / "junit.xml").write_text("of an earlier run")
+    JUnit(tmp_path / "junit.xml")
+    [suite] = junitparser.JUnitXml.fromfile(str(tmp_path / "junit.xml"))
+    [case] = suite
+    assert (
+        isinstance(case.result[0], junitparser.Error) and "did not come to its end" in case.result[0].message
+    )
