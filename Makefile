@@ -28,8 +28,8 @@ demo: $(STAMP) ## play the TCP echo scenario: no Docker and no root needed
 	@$(RUNNER) run scenarios/tcp_echo.yaml --engine netns
 
 test: $(STAMP) ## run all tests; what needs Docker or root is skipped with its reason where they are missing
-	@echo "Running all tests, two files at a time."
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@echo "Running all tests."
+	@$(BIN)/python -m pytest
 
 check: $(STAMP) ## format, lint, types, import rules and the tests that need neither root nor Docker
 	@echo "Checking the form."

@@ -85,6 +85,18 @@ class Terminal:
         self.said += data.decode("utf-8", "replace")
         return bool(data)
 
+    def interrupt(self) -> None:
+        """Press Ctrl-C until it was heard: a prompt that is just beginning to listen may miss it."""
+        deadline = time.monotonic() + PATIENCE_S
+        while "KeyboardInterrupt" not in self.said:
+            self.type("\x03")
+            pause = time.monotonic() + 1
+            while "KeyboardInterrupt" not in self.said and time.monotonic() < pause:
+                ready, _, _ = select.select([self.terminal], [], [], 0.1)
+                if ready:
+                    self._read(deadline)
+            assert time.monotonic() < deadline, f"Ctrl-C was never heard: {self.said!r}"
+
     def prompts(self, number: int) -> None:
         """Wait for a prompt: what is typed before it stands there may be lost."""
         self.until(lambda said: said.count(">>> ") >= number)
@@ -143,8 +155,7 @@ def test_a_prompt_shows_its_packets_and_keeps_what_is_typed(kept: dict[str, str]
     before = len(terminal.said)
     send(kept)
     terminal.until(lambda said: "over here" in said[before:] and "half a li" in said[before:])
-    terminal.type("\x03")
-    terminal.until("KeyboardInterrupt")
+    terminal.interrupt()
     shown = terminal.said.rpartition("KeyboardInterrupt")[2]
     if ">>> " not in shown:
         terminal.prompts(terminal.said.count(">>> ") + 1)
@@ -156,8 +167,7 @@ def test_a_prompt_shows_its_packets_and_keeps_what_is_typed(kept: dict[str, str]
 def test_ctrl_c_is_for_the_prompt(kept: dict[str, str]) -> None:
     terminal = Terminal([*RUNNER, "shell", "server"], kept)
     terminal.until(">>> ")
-    terminal.type("\x03")
-    terminal.until("KeyboardInterrupt")
+    terminal.interrupt()
     terminal.prompts(2)
     terminal.type("print(6 * 7)\r")
     terminal.until("42")
