@@ -155,13 +155,16 @@ def _traced(name: str) -> tuple[Evidence, Sequence[Traced]]:
     return played(recorded.SCENARIOS / f"{name}.yaml", tracing), tracing.found
 
 
-def _recording(example: Example, seen: Evidence, traced: Iterable[Traced]) -> Recording:
+def _recording(example: Example, seen: Evidence, traced: Sequence[Traced]) -> Recording:
     call = next((one for one in seen.calls() if example.is_meant(one)), None)
     if call is None or call.ended_ns is None:
         raise ValueError(f"no call of {example.scenario} is {example}")
     began_ns, ended_ns = call.began_ns - TOLERANCE_NS, call.ended_ns
     threads: dict[str, list[str]] = {}
+    of_faults = {one.thread for one in traced if one.host == call.host and one.text.startswith(_MOVES_FRAMES)}
     for one in traced:
+        if one.thread in of_faults:
+            continue
         if one.host == call.host and began_ns <= one.at_ns <= ended_ns and not _OF_AGENT.match(one.text):
             threads.setdefault(one.thread, []).append(re.sub(r"\)\s+= ", ") = ", one.text))
     lines = max(threads.values(), key=_telling, default=[])
@@ -173,6 +176,9 @@ def _recording(example: Example, seen: Evidence, traced: Iterable[Traced]) -> Re
 
 _OF_AGENT = re.compile(r"poll\(.*, -1\)")
 """How the agent waits for what it is told: as long as it takes; Python's sockets have a timeout where they poll."""
+
+_MOVES_FRAMES = ("recvmmsg(", "sendmmsg(")
+"""What only the process calls that carries faults out: whatever else its thread does is no call of the scenario."""
 
 
 def _telling(lines: Sequence[str]) -> int:
