@@ -422,13 +422,22 @@ class Job:
             self.finished.acquire()
 
 
+TRIES_FOR_A_THREAD = 50
+"""A millisecond apart."""
+
+
+def no_thread() -> OSError:
+    """What a call is told for which there is no thread."""
+    return OSError(errno.EAGAIN, "the host has all the processes that it may have: no thread for this call")
+
+
 class Crew:
     """Threads that take turns at reading requests; who read a call makes it while the next one reads.
 
     So a request costs no switch between threads, and a call that blocks keeps its thread. There is always one
-    more than there are calls being made. Privileges belong to threads (credentials(7)) and pass to those that
-    a thread starts: `start` must be called by one that has them all, `prepare` takes from each thread what it
-    may not have.
+    more than there are calls being made; a call that would leave nobody to read, in a host that has no thread to
+    spare, goes to `refuse`. Privileges belong to threads (credentials(7)) and pass to those that a thread starts:
+    `start` must be called by one that has them all, `prepare` takes from each thread what it may not have.
     """
 
     def __init__(
@@ -436,11 +445,13 @@ class Crew:
         reading: Any,
         next_job: Callable[[], Optional[Job]],
         carry_out: Callable[[Job], None],
+        refuse: Callable[[Job], None],
         prepare: Optional[Callable[[], None]] = None,
     ) -> None:
         self._reading = reading
         self._next_job = next_job
         self._carry_out = carry_out
+        self._refuse = refuse
         self._prepare = prepare
         self._counting = threading.Lock()
         self._free = 0
@@ -452,15 +463,23 @@ class Crew:
         for _ in range(2):
             prepared = threading.Lock()
             prepared.acquire()
-            self._grow(prepared)
+            if not self._grow(prepared):
+                raise no_thread()
             prepared.acquire()
             if self._raised is not None:
                 raise self._raised
 
-    def _grow(self, prepared: Any = None) -> None:
+    def _grow(self, prepared: Any = None) -> bool:
+        """One thread more; False where the host has all that it may have (pthread_create(3): EAGAIN)."""
         with self._counting:
             self._free += 1
-        threading.Thread(target=self._work, args=(prepared,), daemon=True).start()
+        try:
+            threading.Thread(target=self._work, args=(prepared,), daemon=True).start()
+        except RuntimeError:
+            with self._counting:
+                self._free -= 1
+            return False
+        return True
 
     def _work(self, prepared: Any) -> None:
         """`prepared` is released when the thread is; None where it inherited what it may do."""
@@ -479,20 +498,30 @@ class Crew:
                 job = None if self.retired else self._next_job()
                 if job is None:
                     continue
-                self._leave()
+                replaced = self._leave()
+            if not replaced:
+                self._refuse(job)
+                continue
             job.thread = thread
             self._carry_out(job)
             del job
             with self._counting:
                 self._free += 1
 
-    def _leave(self) -> None:
-        """This thread makes a call from here on: another must be there to read."""
+    def _leave(self) -> bool:
+        """This thread makes a call from here on: another must be there to read. False if there can be none.
+
+        Where the host has no thread to spare, one that has just replied may be about to come back.
+        """
         with self._counting:
             self._free -= 1
-            last = self._free == 0
-        if last:
-            self._grow()
+        for _ in range(TRIES_FOR_A_THREAD):
+            if self._free or self._grow():
+                return True
+            time.sleep(0.001)
+        with self._counting:
+            self._free += 1
+        return False
 
 
 class Chores:
@@ -610,8 +639,12 @@ class Watcher:
 
     def _start(self) -> None:
         if not self._started:
-            self._started = True
-            threading.Thread(target=self._run, daemon=True).start()
+            try:
+                threading.Thread(target=self._run, daemon=True).start()
+                self._started = True
+            except RuntimeError:  # the host has all the processes that it may have: later, then
+                time.sleep(WATCH_S)
+                self._chores.add(self._start)
 
     def _run(self) -> None:
         while True:
@@ -1557,7 +1590,7 @@ class Agent:
         self._reading = threading.Lock()
         self._pieces: list[bytes] = []
         self._lines: deque[bytes] = deque()
-        self._crew = Crew(self._reading, self._next_job, self._carry_out)
+        self._crew = Crew(self._reading, self._next_job, self._carry_out, self._refuse)
         self._capture: Optional[Capture] = None
         self._programs = False
         self._handlers: dict[str, Callable[[Job], Any]] = {
@@ -1701,6 +1734,12 @@ class Agent:
         if job.request["do"] == "quit":
             self._end()
 
+    def _refuse(self, job: Job) -> None:
+        full = OSError(
+            errno.EAGAIN, "the host has all the processes that it may have: no thread for this call"
+        )
+        self._reply(job, {"error": describe(full)})
+
     # calls
 
     def kept(self, name: str) -> Kept:
@@ -1833,7 +1872,9 @@ class Agent:
         load_modules()
         capabilities = None if names is None else capability_numbers(names)
         who = None if user is None else account(user)
-        crew = Crew(self._reading, self._next_job, self._carry_out, lambda: drop(capabilities, who))
+        crew = Crew(
+            self._reading, self._next_job, self._carry_out, self._refuse, lambda: drop(capabilities, who)
+        )
         crew.start()
         self._crew.retired = True
         self._crew = crew

@@ -6,6 +6,7 @@ library only. Sources: rtnetlink(7), linux/rtnetlink.h, linux/if_link.h, linux/n
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -251,6 +252,15 @@ class Netlink:
                         raise refused
                     return
                 refused = refused or _refusal(flags, body)
+
+    def delete_links(self, indexes: Iterable[int]) -> None:
+        """Delete links; one is gone already where the namespace of its other end is."""
+        for index in indexes:
+            try:
+                self.do([delete_link(index)])
+            except NetlinkError as refusal:
+                if refusal.errno != errno.ENODEV:
+                    raise
 
     def operstate(self, index: int) -> int:
         """The operational state of a link (RFC 2863): `OPERSTATE_UP` when packets pass."""

@@ -145,7 +145,7 @@ def status(error: BaseException) -> int:
 
 
 def clean_docker() -> list[str]:
-    """Remove containers and networks of runs whose process is gone; returns what was removed, a line each.
+    """Remove containers, and compose projects, of runs whose process is gone; returns what was removed, a line each.
 
     Touches nothing else, and not the compose lab. An empty list where no Docker engine answers.
     """
@@ -156,17 +156,13 @@ def clean_docker() -> list[str]:
     from lab.engines.docker_own import clean_projects
 
     removed = []
-    containers, networks = docker_socket.labelled(OWNER_LABEL)
+    containers, _ = docker_socket.labelled(OWNER_LABEL)
     with connected() as client:
         removed += clean_projects(client)
         for one in containers:
             if owner.is_gone(one["Labels"][OWNER_LABEL]):
                 remove_container(client, one["Id"])
                 removed.append(f"container {one['Names'][0].lstrip('/')}")
-        for one in networks:
-            if owner.is_gone(one["Labels"][OWNER_LABEL]):
-                remove_network(client, one["Id"])
-                removed.append(f"network {one['Name']}")
     return removed
 
 

@@ -88,14 +88,10 @@ class Switch:
         self._listener = listener
 
     def do_unplug(self, request: dict[str, Any]) -> None:
-        """Nothing that the host still sends arrives anywhere."""
-        for port in self._left(request["host"]):
-            self._netlink.do([netlink.set_link(port, up=False)])
-
-    def _left(self, host: str) -> list[int]:
-        """The ports of a host that are still there: a link goes with the network namespace of its other end."""
+        """Nothing that the host still sends arrives anywhere; a port goes with the namespace of its other end."""
         known = {index for index, _ in socket.if_nameindex()}
-        return [port for port in self.ports.get(host, []) if port in known]
+        ports = [port for port in self.ports.get(request["host"], []) if port in known]
+        self._netlink.do(netlink.set_link(port, up=False) for port in ports)
 
     def _let_join(self) -> None:
         assert self._listener is not None
@@ -130,8 +126,7 @@ class Switch:
         It may have been killed and started again. Then its old links go first: the kernel keeps a dead host's namespace
         as long as its TCP connections wait for an answer, and it would go on speaking.
         """
-        for port in self._left(host):
-            self._netlink.do([netlink.delete_link(port)])
+        self._netlink.delete_links(self.ports.get(host, []))
         ports = self.ports[host] = []
         for number, end in enumerate(self._wanted[host]):
             port = self._next

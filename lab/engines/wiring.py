@@ -123,9 +123,7 @@ class Wiring:
         The old links go first: the kernel keeps a dead host's namespace as long as its TCP connections wait for
         an answer, and it would go on speaking.
         """
-        known = {index for index, _ in socket.if_nameindex()}
-        left = [port for port in self.wires[host["name"]].ports if port in known]
-        self._control.do(netlink.delete_link(port) for port in left)
+        self._control.delete_links(self.wires[host["name"]].ports)
         self._make_hosts([host], _Neighbours(plan), any_group)
 
     def _make_hosts(self, hosts: list[dict[str, Any]], neighbours: _Neighbours, any_group: str) -> None:

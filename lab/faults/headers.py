@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Optional
 
 IP4, IP6, ARP_TYPE = 0x0800, 0x86DD, 0x0806
-ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
+ICMP, IGMP, TCP, UDP, ICMPV6 = 1, 2, 6, 17, 58
 _SHORTEST = {TCP: 20, UDP: 8, ICMP: 8, ICMPV6: 4}
 _LARGE_ICMP = {13: 20, 14: 20, 17: 12, 18: 12}
 _ICMPV6_WITH_WORD = (1, 2, 3, 4, 128, 129)
@@ -28,10 +28,22 @@ _FRAGMENT, _AUTHENTICATION = 44, 51
 class Headers:
     """Where the headers of a frame are. -1 and None are what it does not have.
 
-    Of a fragment `first` says whether it is the first one, `more` whether others follow.
+    `upper` is where what IP carries begins, `transport` the same where a whole header of the transport is there. Of a
+    fragment `first` says whether it is the first one, `more` whether others follow.
     """
 
-    __slots__ = ("data", "end", "ether_type", "first", "more", "network", "protocol", "transport", "version")
+    __slots__ = (
+        "data",
+        "end",
+        "ether_type",
+        "first",
+        "more",
+        "network",
+        "protocol",
+        "transport",
+        "upper",
+        "version",
+    )
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -40,7 +52,7 @@ class Headers:
         while self.ether_type in _VLANS and len(data) >= self.network + 4:
             self.ether_type = int.from_bytes(data[self.network + 2 : self.network + 4], "big")
             self.network += 4
-        self.version = self.protocol = self.transport = -1
+        self.version = self.protocol = self.transport = self.upper = -1
         self.first, self.more = True, False
         self.end = len(data)
         if self.ether_type == IP4 and len(data) >= self.network + 20 and data[self.network] >> 4 == 4:
@@ -76,9 +88,12 @@ class Headers:
             if not self.first:
                 break
         self.protocol = kind
-        self._place_transport(place)
+        whole = kind not in _EXTENSIONS and kind not in (_FRAGMENT, _AUTHENTICATION)
+        if place <= self.end and (whole or not self.first):  # else an extension header is cut off
+            self._place_transport(place)
 
     def _place_transport(self, place: int) -> None:
+        self.upper = place
         if self.first and place + _SHORTEST.get(self.protocol, 0) <= self.end:
             self.transport = place
 
@@ -112,18 +127,29 @@ class Headers:
 
     @property
     def payload(self) -> int:
-        """How many bytes the transport carries; -1 where there is no transport that is known."""
-        if self.transport < 0 or self.protocol not in _SHORTEST:
+        """How many bytes the transport carries, of a fragment or a protocol that is not known: IP; -1 without IP."""
+        if self.upper < 0:
             return -1
-        room, kind = self.end - self.transport, self.data[self.transport]
-        if self.protocol == TCP:
-            return room - (self.data[self.transport + 12] >> 4) * 4
-        if self.protocol == UDP:
-            length = self.number(self.transport + 4, 2)
+        room, kind = self.end - self.upper, self.protocol
+        if not self.first:
+            return room
+        if kind == TCP and room >= 20:
+            head = (self.data[self.upper + 12] >> 4) * 4
+            return room - head if 20 <= head <= room else 0
+        if kind == UDP and room >= 8:
+            length = self.number(self.upper + 4, 2)
             return (length if 8 <= length <= room else room) - 8
-        if self.protocol == ICMP:
-            return room - min(_LARGE_ICMP.get(kind, 8), room)
-        return room - (8 if kind in _ICMPV6_WITH_WORD and room >= 8 else 4)
+        if kind in (TCP, UDP) and room >= 4:  # cut off behind the ports
+            return 0
+        return room - self._icmp_header(room, kind)
+
+    def _icmp_header(self, room: int, kind: int) -> int:
+        """How long the header of ICMP or IGMP is; 0 where it is something else, or cut off."""
+        if kind in (ICMP, IGMP) and room >= 8:
+            return min(_LARGE_ICMP.get(self.data[self.upper], 8), room) if kind == ICMP else 8
+        if kind == ICMPV6 and room >= 4:
+            return 8 if self.data[self.upper] in _ICMPV6_WITH_WORD and room >= 8 else 4
+        return 0
 
 
 def mac_text(data: bytes) -> str:

@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.engines.attached import AttachedStream, _Frames
@@ -19,7 +19,6 @@ def framed(frames: list[tuple[int, bytes]]) -> bytes:
 
 
 @given(frames=FRAMES, cuts=st.lists(st.integers(1, 50), min_size=1))
-@settings(max_examples=100, deadline=None)
 def test_frames_however_they_are_cut(frames: list[tuple[int, bytes]], cuts: list[int]) -> None:
     whole, taker = framed(frames), _Frames()
     said, aside, turn = b"", b"", 0

@@ -68,15 +68,15 @@ ORDERS = {
     "drop": [1, 2, 4, 5],
     "partition": [1, 2, 4, 5],
     "duplicate": [1, 2, 3, 3, 4, 5],
-    "delay, by: 60ms": [1, 2, 4, 5, 3],
+    "delay, by: 400ms": [1, 2, 4, 5, 3],
     "reorder, past: 1": [1, 2, 4, 3, 5],
     "corrupt": [1, 2, 4, 5],
     "truncate, length: 40": [1, 2, 4, 5],
-    "rate, bits_per_second: 10000": [1, 2, 4, 5, 3],
+    "rate, bits_per_second: 1000": [1, 2, 4, 5, 3],
 }
 SAID = {
     "drop": (0, True, ("dropped",)), "partition": (0, True, ("cut off",)), "duplicate": (2, False, ("doubled",)),
-    "delay": (1, False, ("delayed 60ms",)), "reorder": (1, False, ("overtaken",)),
+    "delay": (1, False, ("delayed 400ms",)), "reorder": (1, False, ("overtaken",)),
     "corrupt": (1, False, ("corrupted",)),
 }  # fmt: skip
 
@@ -225,18 +225,18 @@ def test_a_delayed_frame_does_not_leave_a_host_that_is_off_the_network(
     engine: Engine, end: str, tmp_path: Path
 ) -> None:
     steps = f"""
-  - {{fault: delay, from: client, where: UDP, nth: 2, by: 200ms}}
+  - {{fault: delay, from: client, where: UDP, nth: 2, by: 1s}}
   - client: {{send: c, data: in time}}
   - server: {{recv: s, size: 100, gives: in time}}
   - client: {{send: c, data: too late}}
   - {{{end}}}
-  - {{sleep: 300ms}}
+  - {{sleep: 1200ms}}
 """
     played = play(engine, tmp_path, steps)
     assert played.judgement.verdict == "pass", played.judgement
     found = arrivals(played)
     assert found["in time"] == (1, False, ())
-    assert found["too late"] == (0, True, ("delayed 200ms",))
+    assert found["too late"] == (0, True, ("delayed 1s",))
 
 
 def test_a_delayed_frame_is_waited_for_at_the_end(engine: Engine, tmp_path: Path) -> None:
@@ -281,7 +281,9 @@ def test_a_host_whose_faults_are_over_is_as_before(engine: Engine, tmp_path: Pat
         striking.begin()
         assert {"wire0", "wire0p"} <= {one["name"] for one in lab.agent("client").ask(do="interfaces")}
         striking.tell("client", do="deaf", macs=["02:00:00:00:00:01"])
-        assert striking.end() == {"client": {"in": 0, "out": 0, "lost": 0}}
+        counted = striking.end()["client"]
+        assert counted["lost"] == 0
+        assert counted["in"] == counted["out"]  # 0, or what IPv6 sends by itself
         assert lab.agent("client").ask(do="interfaces") == before
 
 

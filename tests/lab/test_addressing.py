@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.addressing import Plan, link_local, names_and_addresses, plan
@@ -168,7 +168,6 @@ def _networks(topology: Topology, host: str) -> set[str]:
 
 
 @given(topologies())
-@settings(max_examples=100, deadline=None)
 def test_any_topology_has_distinct_addresses_and_shortest_routes(topology: Topology) -> None:
     planned = plan(topology)
     ends = list(chain(*planned.interfaces.values()))

@@ -6,16 +6,19 @@ Programs and privileges are in test_agent_programs.py, what it captures in test_
 from __future__ import annotations
 
 import json
+import os
 import select
+import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lab import agent
-from tests.agents import Host, constant, notices, run, until
+from tests.agents import Host, agent_in, constant, notices, run, until
 
 LOOPBACK = ["127.0.0.1", 0]
 
@@ -195,7 +198,6 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(JSON)
 def test_decode_undoes_encode_through_json(value: Any) -> None:
     assert agent.decode(json.loads(json.dumps(agent.encode(value)))) == value
@@ -230,7 +232,6 @@ LINES = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(line=LINES)
 def test_any_line_gets_exactly_one_reply_and_the_agent_lives_on(shared: Host, line: bytes) -> None:
     shared.channel._stream.send(line + b"\n")
@@ -488,3 +489,23 @@ def test_what_has_no_tcp_state_is_an_error(shared: Host) -> None:
     shared.value("socket", constant("AF_INET"), constant("SOCK_DGRAM"), makes="udp")
     assert shared.request(do="state", of="udp")["error"]["type"] == "TypeError"
     assert shared.request(do="state", of="nobody at all")["error"]["type"] == "NameError"
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become a user with a limit of its own")
+def test_a_call_for_which_there_is_no_thread_is_refused_and_later_ones_are_made(tmp_path: Path) -> None:
+    user = ("prlimit", "--nproc=8", "setpriv", "--reuid=54321", "--regid=54321", "--clear-groups")
+    other = subprocess.Popen([*user, "cat"], stdin=subprocess.PIPE)
+    with other, agent_in(tmp_path, "PATH=/usr/bin", user) as host:
+        address = host.listener("listener")
+        accepting = {"do": "call", "on": "listener", "method": "accept", "watch": True}
+        pending = [host.channel.post(accepting) for _ in range(8)]
+        for _ in range(2):
+            reply = host.call("getsockname", on="listener")
+            assert reply["error"]["errno"] == "EAGAIN" and "no thread for this call" in reply["error"]["text"]
+        other.kill()
+        other.wait()
+        assert host.value("getsockname", on="listener") == address
+        host.value("create_connection", address, makes="client")
+        assert host.channel.wait(pending[-1], 10)["error"]["errno"] == "EAGAIN"
+        until(host, lambda: any(one["id"] in pending and "value" in one for one in host.channel.receive()))

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lab import capture, ring
@@ -76,7 +76,6 @@ def test_a_vlan_tag_that_the_kernel_took_out_is_put_back() -> None:
 
 
 @given(cut=st.integers(0, 400), at=st.integers(0, 400), by=st.integers(1, 255))
-@settings(max_examples=100)
 def test_damaged_records_give_frames_or_capture_errors(cut: int, at: int, by: int) -> None:
     records = bytearray(
         record(b"a" * 60, last=False) + record(b"b" * 60, last=False) + record(b"c" * 60, last=True)
@@ -130,7 +129,6 @@ frame_lists = st.lists(
 
 
 @given(frames=frame_lists, comment=st.text(max_size=50))
-@settings(max_examples=100)
 def test_what_was_written_is_read(
     tmp_path_factory: pytest.TempPathFactory, frames: list[Frame], comment: str
 ) -> None:
@@ -156,7 +154,6 @@ def sample(path: Path) -> list[Frame]:
 
 
 @given(data=st.data())
-@settings(max_examples=100)
 def test_damage_gives_frames_or_capture_errors_and_nothing_else(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lab import capture, capture_index
@@ -86,7 +86,6 @@ def sections(draw: st.DrawFn) -> bytes:
 
 
 @given(whole=st.lists(sections(), min_size=1, max_size=3).map(b"".join), data=st.data())
-@settings(max_examples=150, deadline=None)
 def test_any_pcapng(tmp_path_factory: pytest.TempPathFactory, whole: bytes, data: st.DataObject) -> None:
     path = tmp_path_factory.getbasetemp() / "any.pcapng"
     changed = bytearray(whole)
@@ -102,7 +101,6 @@ def test_any_pcapng(tmp_path_factory: pytest.TempPathFactory, whole: bytes, data
     records=st.lists(st.tuples(st.integers(0, 1 << 32), st.binary(max_size=50)), max_size=6),
     cut=st.integers(0, 60),
 )
-@settings(max_examples=60, deadline=None)
 def test_any_pcap(
     tmp_path_factory: pytest.TempPathFactory,
     order: str,

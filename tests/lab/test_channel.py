@@ -39,7 +39,7 @@ def test_a_reply_is_found_among_others_which_stay_queued(host: Host) -> None:
     slow = host.channel.post({"do": "call", "function": "sleep", "arguments": [0.1], "watch": True})
     quick = host.channel.post({"do": "call", "function": "htons", "arguments": [1]})
     assert host.channel.wait(slow, 5)["id"] == slow
-    assert [message["id"] for message in host.channel.queued()] == [quick, slow]
+    assert sorted(message["id"] for message in host.channel.queued()) == [slow, quick]
     assert host.channel.queued() == []
 
 
@@ -70,8 +70,8 @@ def test_errors_and_malformed_requests_are_told_with_the_host(host: Host) -> Non
 def test_a_reply_that_does_not_come_is_an_error_after_the_time(host: Host) -> None:
     began = time.monotonic()
     with pytest.raises(LabError, match=r"host client did not answer within 0\.05 s"):
-        host.channel.ask(0.05, do="call", function="sleep", arguments=[0.3])
-    assert 0.05 <= time.monotonic() - began < 0.25
+        host.channel.ask(0.05, do="call", function="sleep", arguments=[2])
+    assert 0.05 <= time.monotonic() - began < 1.5
 
 
 def test_messages_may_come_in_pieces(pair: tuple[Channel, socket.socket]) -> None:

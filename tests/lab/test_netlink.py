@@ -168,3 +168,22 @@ def test_the_kernels_own_words_are_found() -> None:
 def test_broadcast_addresses(address: str, prefix: int, last: str) -> None:
     packed = netlink.packed_address(address)[1]
     assert netlink.broadcast_address(packed, prefix) == netlink.packed_address(last)[1]
+
+
+@in_a_namespace
+def test_links_are_deleted_also_those_that_are_gone_already() -> None:
+    script = (
+        SETUP
+        + """
+import socket
+control.delete_links([30, 30, 99])
+print(sorted(name for _, name in socket.if_nameindex()))
+try:
+    control.delete_links([1])
+except netlink.NetlinkError as refusal:
+    print(refusal)
+"""
+    )
+    links, refusal = in_namespace(script).splitlines()
+    assert links == "['bridge0', 'lo']"
+    assert "RTM_DELLINK" in refusal
