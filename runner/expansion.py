@@ -81,15 +81,26 @@ def _labels(document: Document, node: AnyNode) -> Iterator[Label]:
     elif isinstance(node, ListNode) and node.items:
         seen: set[str] = set()
         for item in node.items:
-            if not isinstance(item, Text):
-                document.mistake(item, "what is more than a text needs a label: {label: [..]}")
-            elif item.text in seen:
-                document.mistake(item, f"{item.text!r} is there twice")
+            label = _own_label(item)
+            if label is None:
+                document.mistake(item, "this value needs a name: write a map, {NAME: VALUE, NAME: VALUE}")
+            elif label in seen:
+                document.mistake(item, f"{label!r} is there twice")
             else:
-                seen.add(item.text)
-                yield Label(item.text, item)
+                seen.add(label)
+                yield Label(label, item)
     else:
         document.mistake(node, "values are a list, or a map of labels and values")
+
+
+def _own_label(node: AnyNode) -> str | None:
+    """How a value is called that was given no label: by its text, or by its words; None where it has neither."""
+    match node:
+        case Text():
+            return node.text
+        case ListNode() if node.items and all(isinstance(item, Text) for item in node.items):
+            return " ".join(item.text for item in node.items if isinstance(item, Text))
+    return None
 
 
 def combinations(matrix: Mapping[str, tuple[Label, ...]]) -> list[dict[str, str]]:
@@ -175,6 +186,9 @@ def _fits(key: Text, value: AnyNode, known: Known, document: Document) -> bool:
         document.mistake(key, f"{key.text!r} is no name of the matrix or of a repeat", suggest=near)
         return True
     options = value.items if isinstance(value, ListNode) else (value,)
+    for one in options:
+        if not isinstance(one, Text):
+            document.mistake(one, "a value of the matrix is wanted here, or a list of them")
     return known.labels[key.text] in [one.text for one in options if isinstance(one, Text)]
 
 

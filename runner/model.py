@@ -244,7 +244,7 @@ def _read_field(
     path: tuple[str | int, ...],
     found: list[MisplacedAt],
 ) -> Any:
-    reader = _reader_of(model, name)
+    reader = reader_of(model, name)
     if isinstance(reader, type):
         return _read(reader, value, around, path, str(path[-1]), found)
     if isinstance(value, Unfilled):
@@ -269,7 +269,7 @@ def _at(path: tuple[str | int, ...], wrong: Misplaced) -> MisplacedAt:
 
 
 @cache
-def _reader_of(model: type[Model], name: str) -> Reader | type[Model]:
+def reader_of(model: type[Model], name: str) -> Reader | type[Model]:
     """What reads a field: the function of its `Reads`, a model for a map in the map, or one of the plain
     types."""
     info = model.model_fields[name]

@@ -68,7 +68,7 @@ def _as_it_is(value: Any, around: Surroundings) -> Any:
     return value
 
 
-_LIST_OF_STEPS: dict[str, Any] = {"type": "array", "items": {"$ref": "#/$defs/step"}}
+_LIST_OF_STEPS: dict[str, Any] = {"type": "array", "items": {"$ref": "#/definitions/step"}}
 
 
 class ScenarioMap(Model):
@@ -78,11 +78,12 @@ class ScenarioMap(Model):
     about     what it shows, in a sentence or two
     tags      words to choose it by; what is tagged slow is played only when asked for
     requires  what it needs of engine and kernel, or it is skipped with the reason: program dnsmasq, kernel tipc,
-              or of its network: forged-source, multicast, broadcast, fragments
+              no kernel tipc, or of its network: forged-source, multicast, broadcast, fragments
     hosts     the hosts: a list of names, or a map of names and what is said about each
     networks  the networks and the hosts on each; without it all hosts share one
     lab       {compose: FILE}: the hosts are services of a compose file of one's own, named as there
-    matrix    names and their values: the scenario is played for every combination
+    matrix    names and their values: the scenario is played for every combination. {kind: [a, b]}, where a value may be
+              a list of words ([[ls, -l], [pwd]]), or a map that gives values names: {kind: {short: [pwd], ...}}
     steps     what happens, in order
     finally   what is done at the end, whatever happened
     expect    what must be seen in the recorded run; of more than 16 hosts only those capture that it names (both ends
@@ -95,8 +96,8 @@ class ScenarioMap(Model):
     requires: Annotated[
         tuple[str, ...], Reads(list_of(read_requirement), {"type": "array", "items": TEXT_SCHEMA})
     ] = ()
-    hosts: Annotated[Any, Reads(_as_it_is, {"$ref": "#/$defs/hosts"})]
-    networks: Annotated[Any, Reads(_as_it_is, {"$ref": "#/$defs/networks"})] = None
+    hosts: Annotated[Any, Reads(_as_it_is, {"$ref": "#/definitions/hosts"})]
+    networks: Annotated[Any, Reads(_as_it_is, {"$ref": "#/definitions/networks"})] = None
     lab: Annotated[Any, Reads(map_of(read_text_value), _COMPOSE)] = None
     matrix: Annotated[
         Any,
@@ -105,16 +106,25 @@ class ScenarioMap(Model):
             {
                 "type": "object",
                 "additionalProperties": {
-                    "anyOf": [{"type": "array", "items": TEXT_SCHEMA}, {"type": "object"}]
+                    "anyOf": [
+                        {
+                            "type": "array",
+                            "minItems": 1,
+                            "items": {
+                                "anyOf": [TEXT_SCHEMA, {"type": "array", "minItems": 1, "items": TEXT_SCHEMA}]
+                            },
+                        },
+                        {"type": "object", "minProperties": 1},
+                    ]
                 },
             },
         ),
     ] = None
     steps: Annotated[Any, Reads(_as_it_is, _LIST_OF_STEPS)]
     finally_: Annotated[Any, Reads(_as_it_is, _LIST_OF_STEPS), Field(alias="finally")] = None
-    expect: Annotated[Any, Reads(_as_it_is, {"type": "array", "items": {"$ref": "#/$defs/expectation"}})] = (
-        None
-    )
+    expect: Annotated[
+        Any, Reads(_as_it_is, {"type": "array", "items": {"$ref": "#/definitions/expectation"}})
+    ] = None
 
 
 def cases(path: Path, settings: Mapping[str, str]) -> list[Mapping[str, str]]:

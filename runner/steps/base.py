@@ -10,9 +10,9 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, PrivateAttr
 
-from runner.commands import Blocks, Call, Command, Outcome, Performance
+from runner.commands import Blocks, Call, Change, Command, Outcome, Performance
 from runner.errors import Misplaced, Unmet
-from runner.exceptions import is_failure, read_failure
+from runner.exceptions import FAILURE_SCHEMA, is_failure, read_failure
 from runner.expected import (
     AnyOf,
     Between,
@@ -25,7 +25,7 @@ from runner.expected import (
 )
 from runner.model import MisplacedAt, Model, Reads, Surroundings
 from runner.scope import Scope
-from runner.values import Name, Text, duration_text, read_text
+from runner.values import TRUTH_SCHEMA, Name, Text, duration_text, read_text
 
 PATIENCE_NS = 5_000_000_000
 """How long a step is waited for where it has no `takes`."""
@@ -44,12 +44,14 @@ def read_blocks(value: Any, around: Surroundings) -> Blocks:
     return known[text]
 
 
-Blocking: TypeAlias = Annotated[
-    Blocks, Reads(read_blocks, {"enum": [True, "true", False, "false", "forever"]})
-]
-ExpectedFailure: TypeAlias = Annotated[
-    Expected, Reads(expecting(read_failure), expected_schema({"type": "string", "pattern": "^[A-Za-z_]|\\$"}))
-]
+_BLOCKS_SCHEMA: dict[str, Any] = {"anyOf": [TRUTH_SCHEMA, {"enum": ["forever"]}]}
+_EXPECTED_FAILURE_SCHEMA = expected_schema(FAILURE_SCHEMA)
+SHARED_SCHEMAS: Mapping[str, Any] = {
+    "failure": FAILURE_SCHEMA, "expected.failure": _EXPECTED_FAILURE_SCHEMA, "blocks": _BLOCKS_SCHEMA,
+}  # fmt: skip
+"""Those that many keys have; `runner.schema` writes each once."""
+Blocking: TypeAlias = Annotated[Blocks, Reads(read_blocks, _BLOCKS_SCHEMA)]
+ExpectedFailure: TypeAlias = Annotated[Expected, Reads(expecting(read_failure), _EXPECTED_FAILURE_SCHEMA)]
 
 
 class Step(Model):
@@ -70,7 +72,7 @@ class Step(Model):
     host: Text | None = None
 
     _maker: Any = PrivateAttr(default=None)
-    _judged_by_returns: bool = PrivateAttr(default=False)
+    _judged_elsewhere: bool = PrivateAttr(default=False)
     _inner: Sequence[Any] = PrivateAttr(default=())
 
     @property
@@ -79,11 +81,11 @@ class Step(Model):
         made: Step | None = self._maker
         return made
 
-    def link(self, maker: "Step | None", judged_by_returns: bool = False, inner: Sequence[Any] = ()) -> None:
-        """Say what its own map does not: who made the object it works on, whether a later `returns` judges
-        the outcome instead, and which placed steps it plays."""
+    def link(self, maker: "Step | None", judged_elsewhere: bool = False, inner: Sequence[Any] = ()) -> None:
+        """Say what its own map does not: who made the object it works on, whether somebody else judges the
+        outcome (a later `returns`, or a test in Python), and which placed steps it plays."""
         self._maker = maker
-        self._judged_by_returns = judged_by_returns
+        self._judged_elsewhere = judged_elsewhere
         self._inner = inner
 
     def wrong(self) -> Iterator[MisplacedAt]:
@@ -138,6 +140,24 @@ def _said(value: Any) -> str:
             return " ".join(map(_said, value))
         case _:
             return shown(value)
+
+
+class ChangeStep(Step):
+    """What is done to the lab, and by no host: one command, and a failure of it is the step's."""
+
+    hostless: ClassVar[bool] = True
+    makes: ClassVar[Mapping[str, ThingKind]] = {}
+
+    def command(self) -> Change:
+        """What it asks for."""
+        raise NotImplementedError
+
+    def perform(self, scope: Scope) -> Performance:
+        """Have it done."""
+        outcome = yield self.command()
+        if outcome.failure is not None:
+            raise Unmet(outcome.failure.text)
+        return None
 
 
 class TimedStep(Step):
@@ -215,8 +235,8 @@ class CallStep(TimedStep):
         return self.conclude(outcome, scope)
 
     def conclude(self, outcome: Outcome, scope: Scope) -> Any:
-        """The value of the result; judged here, unless a later `returns` does that."""
-        if not self._judged_by_returns:
+        """The value of the result; judged here, unless somebody else does that."""
+        if not self._judged_elsewhere:
             return self.judge(outcome, scope)
         return None if outcome.failure else self.result(outcome, scope)
 

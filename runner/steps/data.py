@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from runner.commands import Call, Constant, Kept, Outcome, Packed, Performance
-from runner.constants import CONSTANT_SCHEMA, constant
+from runner.constants import CONSTANT_SCHEMA, constant, constants
 from runner.errors import Misplaced
 from runner.expected import (
     EXPECTED_ADDRESS_SCHEMA,
@@ -42,9 +42,9 @@ def read_data(value: Any, around: Surroundings) -> Any:
 
 
 Data: TypeAlias = Annotated[
-    Any, Reads(read_data, {"anyOf": [{"$ref": "#/$defs/bytes"}, {"type": ["array", "object"]}]})
+    Any, Reads(read_data, {"anyOf": [{"$ref": "#/definitions/bytes"}, {"type": ["array", "object"]}]})
 ]
-Flags: TypeAlias = Annotated[Constant | int, Reads(constant("MSG_"), CONSTANT_SCHEMA)]
+Flags: TypeAlias = Annotated[Constant | int, constants("MSG_")]
 
 
 class SendStep(SocketStep):
@@ -159,7 +159,12 @@ class Sendmsg(SendStep):
         tuple[bytes, ...],
         Reads(
             read_buffers,
-            {"anyOf": [{"$ref": "#/$defs/bytes"}, {"type": "array", "items": {"$ref": "#/$defs/bytes"}}]},
+            {
+                "anyOf": [
+                    {"$ref": "#/definitions/bytes"},
+                    {"type": "array", "items": {"$ref": "#/definitions/bytes"}},
+                ]
+            },
         ),
     ]
     ancdata: Annotated[

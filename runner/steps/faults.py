@@ -3,6 +3,7 @@
 What kinds of faults there are, and their parameters, is `lab.faults`; which host carries one out is the stage's affair.
 """
 
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from typing import Annotated, Any, ClassVar, TypeAlias
@@ -12,20 +13,29 @@ from pydantic import Field
 from lab.faults import FAULTS, readable, selecting
 from lab.faults.truncate import SHORTEST
 from runner import conditions
-from runner.commands import BeginFault, EndFault, Performance
+from runner.commands import BeginFault, EndFault
 from runner.conditions import Condition
-from runner.errors import Misplaced, Unmet
+from runner.errors import Misplaced
 from runner.headers import is_group
 from runner.model import MisplacedAt, Reads, Surroundings
 from runner.names import Unfilled
 from runner.operands import ADDRESSES, ORDERS, whole
 from runner.reading import suggestion
-from runner.scope import Scope
-from runner.steps.base import Step, ThingKind
-from runner.values import Duration, Name, duration_text, read_text, read_truth, read_whole
+from runner.steps.base import ChangeStep, ThingKind
+from runner.steps.naming_hosts import known_hosts, read_host
+from runner.values import (
+    TRUTH_SCHEMA,
+    WHOLE_SCHEMA,
+    Duration,
+    Name,
+    duration_text,
+    read_text,
+    read_truth,
+    read_whole,
+)
 
 Ranges: TypeAlias = tuple[tuple[int, int | None], ...]
-_NUMBER: dict[str, Any] = {"type": "integer", "minimum": 0}
+_KINDS = {"enum": list(FAULTS), "markdownEnumDescriptions": [inspect.getdoc(one) for one in FAULTS.values()]}
 
 
 def read_kind(value: Any, around: Surroundings) -> str:
@@ -40,22 +50,14 @@ def read_kind(value: Any, around: Surroundings) -> str:
 def read_hosts(value: Any, around: Surroundings) -> tuple[str, ...]:
     """A host, or a list of them."""
     if not isinstance(value, list):
-        return (_host(value, around),)
+        return (read_host(value, around),)
     found = []
     for place, one in enumerate(value):
         try:
-            found.append(_host(one, around))
+            found.append(read_host(one, around))
         except Misplaced as wrong:
             raise MisplacedAt.below(place, wrong) from None
     return tuple(found)
-
-
-def _host(value: Any, around: Surroundings) -> str:
-    name = read_text(value, around)
-    if around.hosts and name not in around.hosts:
-        message = f"there is no host {name!r}"
-        raise Misplaced(message, length=max(1, len(name)), suggestion=suggestion(name, around.hosts))
-    return name
 
 
 def read_where(value: Any, around: Surroundings) -> tuple[Condition, ...]:
@@ -65,11 +67,7 @@ def read_where(value: Any, around: Surroundings) -> tuple[Condition, ...]:
         why = _unseen(condition)
         if why:
             raise Misplaced(why, column=condition.column, length=len(condition.field))
-    for named in conditions.hosts_in(found):
-        if around.hosts and named.name not in around.hosts:
-            near = suggestion(named.name, around.hosts)
-            message = f"there is no host {named.name!r}"
-            raise Misplaced(message, column=named.column, length=len(named.name), suggestion=near)
+    known_hosts(found, around)
     return found
 
 
@@ -136,10 +134,10 @@ def read_probability(value: Any, around: Surroundings) -> float:
 Hosts: TypeAlias = Annotated[
     tuple[str, ...], Reads(read_hosts, {"type": ["string", "array"], "items": {"type": "string"}})
 ]
-Whole: TypeAlias = Annotated[int, Reads(read_whole, _NUMBER)]
+Whole: TypeAlias = Annotated[int, Reads(read_whole, WHOLE_SCHEMA)]
 
 
-class Fault(Step):
+class Fault(ChangeStep):
     """Do something to frames on their way, after the sender's capture and before the receiver's.
 
     In force when the step ends, until it is healed or the lab goes down. Faults strike in the order in which they
@@ -164,9 +162,8 @@ class Fault(Step):
     """
 
     verb: ClassVar[str] = "fault"
-    hostless: ClassVar[bool] = True
     makes: ClassVar[Mapping[str, ThingKind]] = {"as": "fault"}
-    fault: Annotated[str, Reads(read_kind, {"enum": list(FAULTS)})]
+    fault: Annotated[str, Reads(read_kind, _KINDS)]
     from_: Annotated[Hosts | None, Field(alias="from")] = None
     to: Hosts | None = None
     where: Annotated[tuple[Condition, ...] | None, Reads(read_where, {"type": "string"})] = None
@@ -178,7 +175,7 @@ class Fault(Step):
     by: Duration | None = None
     past: Whole | None = None
     at: Whole | None = None
-    mend: Annotated[bool | None, Reads(read_truth, {"enum": [True, False, "true", "false"]})] = None
+    mend: Annotated[bool | None, Reads(read_truth, TRUTH_SCHEMA)] = None
     length: Whole | None = None
     bits_per_second: Whole | None = None
     as_: Annotated[Name | None, Field(alias="as")] = None
@@ -229,9 +226,9 @@ class Fault(Step):
         given = {key: getattr(self, key) for key in PARAMETERS}
         return {key: value for key, value in given.items() if value is not None}
 
-    def perform(self, scope: Scope) -> Performance:
-        """Put it in force."""
-        command = BeginFault(
+    def command(self) -> BeginFault:
+        """To put it in force."""
+        return BeginFault(
             self.as_ or "",
             FAULTS[self.fault](**self.parameters()),
             self.from_ or (),
@@ -242,10 +239,6 @@ class Fault(Step):
             self.seed or 0,
             self.text(),
         )
-        outcome = yield command
-        if outcome.failure is not None:
-            raise Unmet(outcome.failure.text)
-        return None
 
     def text(self) -> str:
         """`fault drop from client to server where UDP nth 1 as loss`."""
@@ -287,21 +280,16 @@ def duration_of(value: Any) -> str:
     return duration_text(value) if isinstance(value, int) else str(value)
 
 
-class Heal(Step):
+class Heal(ChangeStep):
     """End a fault: what comes later is not struck, and what it held or delayed leaves at once, in order.
 
     heal  the name of the fault
     """
 
     verb: ClassVar[str] = "heal"
-    hostless: ClassVar[bool] = True
     needs: ClassVar[Mapping[str, ThingKind]] = {"heal": "fault"}
-    makes: ClassVar[Mapping[str, ThingKind]] = {}
     heal: Name
 
-    def perform(self, scope: Scope) -> Performance:
-        """End it."""
-        outcome = yield EndFault(self.heal)
-        if outcome.failure is not None:
-            raise Unmet(outcome.failure.text)
-        return None
+    def command(self) -> EndFault:
+        """To end it."""
+        return EndFault(self.heal)

@@ -116,9 +116,7 @@ class Returns(TimedStep):
     def perform(self, scope: Scope) -> Performance:
         """Wait for the call, and judge it."""
         outcome = yield Await(self.returns)
-        if isinstance(self.maker, CallStep):
-            self.maker.judge(outcome, scope)
-        return None
+        return self.maker.conclude(outcome, scope) if isinstance(self.maker, CallStep) else None
 
 
 class Until(Step):
@@ -148,7 +146,7 @@ class Until(Step):
         return f"until {steps}, within {duration_text(self.within)}"
 
 
-STEPS_SCHEMA = {"type": "array", "items": {"$ref": "#/$defs/step"}}
+STEPS_SCHEMA = {"type": "array", "items": {"$ref": "#/definitions/step"}}
 
 
 class Repeat(Step):

@@ -3,7 +3,6 @@
 How a lab does it is the engines' affair; what becomes of calls that wait meanwhile is the stage's.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import Field
@@ -12,28 +11,18 @@ from runner.commands import (
     HostCommand,
     KillHost,
     PauseHost,
-    Performance,
     RestartHost,
     ResumeHost,
     SetLink,
 )
-from runner.errors import Misplaced, Unmet
+from runner.errors import Misplaced
 from runner.model import Reads, Surroundings
 from runner.reading import suggestion
-from runner.scope import Scope
-from runner.steps.base import Step, ThingKind
+from runner.steps.base import ChangeStep
+from runner.steps.naming_hosts import read_host
 from runner.values import Text, read_text
 
 WAYS = ("down", "up")
-
-
-def read_host(value: Any, around: Surroundings) -> str:
-    """The name of a host of the lab."""
-    name = read_text(value, around)
-    if around.hosts and name not in around.hosts:
-        near = suggestion(name, around.hosts)
-        raise Misplaced(f"there is no host {name!r}", length=max(1, len(name)), suggestion=near)
-    return name
 
 
 def read_way(value: Any, around: Surroundings) -> str:
@@ -48,25 +37,7 @@ def read_way(value: Any, around: Surroundings) -> str:
 HostName: TypeAlias = Annotated[str, Reads(read_host, {"type": "string"})]
 
 
-class HostStep(Step):
-    """What all of them have in common: one command, and a failure of it is the step's."""
-
-    hostless: ClassVar[bool] = True
-    makes: ClassVar[Mapping[str, ThingKind]] = {}
-
-    def command(self) -> HostCommand:
-        """What it asks for."""
-        raise NotImplementedError
-
-    def perform(self, scope: Scope) -> Performance:
-        """Have it done."""
-        outcome = yield self.command()
-        if outcome.failure is not None:
-            raise Unmet(outcome.failure.text)
-        return None
-
-
-class Pause(HostStep):
+class Pause(ChangeStep):
     """Stop all programs of a host (SIGSTOP, signal(7)): its kernel still answers, and what arrives waits in its queues.
 
     No step is played by a paused host. At the end of a run it is resumed, so that its capture can be fetched.
@@ -82,7 +53,7 @@ class Pause(HostStep):
         return PauseHost(self.pause)
 
 
-class Resume(HostStep):
+class Resume(ChangeStep):
     """Let the programs of a paused host go on where they stopped (SIGCONT, signal(7)).
 
     resume  the host
@@ -96,7 +67,7 @@ class Resume(HostStep):
         return ResumeHost(self.resume)
 
 
-class Kill(HostStep):
+class Kill(ChangeStep):
     """Cut a host's power: its links go down, then its programs and its kernel's memory are gone.
 
     No FIN and no RST gets out, so its peers know nothing of it (a half-open connection, RFC 9293 section 3.5.1).
@@ -113,7 +84,7 @@ class Kill(HostStep):
         return KillHost(self.kill)
 
 
-class Restart(HostStep):
+class Restart(ChangeStep):
     """Begin a host anew, killed before or not: it has the addresses it had, and no socket or program of before.
 
     Where it was not killed yet it is first, as `kill` says: no FIN and no RST gets out. Faults in force strike it
@@ -130,7 +101,7 @@ class Restart(HostStep):
         return RestartHost(self.restart)
 
 
-class Link(HostStep):
+class Link(ChangeStep):
     """Take a host's link down, or bring it up again (ip-link(8)).
 
     While it is down the host has no route by it: what it wants to send anew fails (ENETUNREACH), what TCP has in

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 from runner.commands import Constant, Outcome
-from runner.constants import CONSTANT_SCHEMA, ConstantName, constant
+from runner.constants import ConstantName, constant, constants
 from runner.errors import Misplaced
 from runner.expected import (
     EXPECTED_WHOLE_SCHEMA,
@@ -66,7 +66,7 @@ class OptionStep(MethodStep):
 
     option: Annotated[
         Constant | int,
-        Reads(constant(*LEVELS), CONSTANT_SCHEMA),
+        constants(*LEVELS),
     ]
     level: ConstantName | None = None
 

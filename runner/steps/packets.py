@@ -17,9 +17,9 @@ from runner.filling import sending
 from runner.model import MisplacedAt, Reads, Surroundings
 from runner.names import Unfilled
 from runner.packets import Packet, Transmission
-from runner.reading import suggestion
 from runner.scope import Scope
 from runner.steps.base import CallStep, ThingKind, TimedStep
+from runner.steps.naming_hosts import known_hosts
 from runner.values import LAYERS_SCHEMA, Name, Text, read_text
 from runner.wire import owners_of
 
@@ -75,11 +75,7 @@ def read_conditions(value: Any, around: Surroundings) -> tuple[Condition, ...]:
         if one.field in ("seq", "ack"):
             message = f"{one.field} is relative to a connection: here it is TCP.{one.field}, as on the wire"
             raise Misplaced(message, column=one.column, length=3, suggestion=f"TCP.{one.field}")
-    for named in conditions.hosts_in(found):
-        if around.hosts and named.name not in around.hosts:
-            message = f"there is no host {named.name!r}"
-            near = suggestion(named.name, around.hosts)
-            raise Misplaced(message, column=named.column, length=len(named.name), suggestion=near)
+    known_hosts(found, around)
     return found
 
 

@@ -31,9 +31,18 @@ from runner.scope import Scope
 from runner.steps.base import CallStep, MethodStep, Step, ThingKind, check
 from runner.values import TEXT_SCHEMA, Bytes, Name, Truth, list_of, map_of, read_text
 
+
+def read_words(value: Any, around: Surroundings) -> tuple[str, ...]:
+    """A program and its arguments, at least the program."""
+    words = list_of(read_text)(value, around)
+    if not words:
+        raise Misplaced("a program and its arguments are wanted here, and this list is empty")
+    return words
+
+
 Words: TypeAlias = Annotated[
     tuple[str, ...],
-    Reads(list_of(read_text), {"type": ["array", "string"], "items": TEXT_SCHEMA, "minItems": 1}),
+    Reads(read_words, {"type": ["array", "string"], "items": TEXT_SCHEMA, "minItems": 1}),
 ]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 from pydantic import Field
 
 from runner.commands import Call, Constant, Kept, Outcome, Performance
-from runner.constants import CONSTANT_SCHEMA, constant
+from runner.constants import constants
 from runner.errors import Misplaced, Unmet
 from runner.expected import shown
 from runner.model import Reads, Surroundings
@@ -18,7 +18,7 @@ from runner.scope import Scope
 from runner.steps.base import CallStep, ThingKind
 from runner.values import NAME_SCHEMA, Duration, duration_text, list_of, read_name
 
-NAMES_SCHEMA = {"type": "array", "items": NAME_SCHEMA}
+NAMES_SCHEMA = {"anyOf": [{"type": "array", "items": NAME_SCHEMA}, NAME_SCHEMA]}
 Names: TypeAlias = Annotated[tuple[str, ...], Reads(list_of(read_name, single=True), NAMES_SCHEMA)]
 
 
@@ -65,9 +65,7 @@ class Poll(ReadyStep):
     verb: ClassVar[str] = "poll"
     needs: ClassVar[Mapping[str, ThingKind]] = {"poll": "socket"}
     poll: Names
-    for_: Annotated[Constant | int, Reads(constant("POLL"), CONSTANT_SCHEMA), Field(alias="for")] = Constant(
-        "POLLIN"
-    )
+    for_: Annotated[Constant | int, constants("POLL"), Field(alias="for")] = Constant("POLLIN")
 
     def perform(self, scope: Scope) -> Performance:
         """Make a poll object, register the sockets, poll."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from runner.addresses import Address, AddressText, read_address
 from runner.commands import Constant, Outcome
-from runner.constants import CONSTANT_SCHEMA, constant
+from runner.constants import constants
 from runner.errors import Unmet
 from runner.expected import (
     EXPECTED_ADDRESS_SCHEMA,
@@ -64,7 +64,7 @@ class Getaddrinfo(FunctionStep):
     family: Family | None = None
     type: SocketType | None = None
     proto: Protocol | None = None
-    flags: Annotated[Constant | int | None, Reads(constant("AI_"), CONSTANT_SCHEMA)] = None
+    flags: Annotated[Constant | int | None, constants("AI_")] = None
     gives: Annotated[
         Any, Reads(read_address_list, {"anyOf": [EXPECTED_ADDRESS_SCHEMA, {"type": "array"}]})
     ] = None
@@ -175,7 +175,7 @@ class Getnameinfo(FunctionStep):
 
     verb: ClassVar[str] = "getnameinfo"
     getnameinfo: AddressText
-    flags: Annotated[Constant | int, Reads(constant("NI_"), CONSTANT_SCHEMA)] = 0
+    flags: Annotated[Constant | int, constants("NI_")] = 0
     gives: Annotated[
         Mapping[str, Expected] | None,
         Reads(

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 
 from runner.addresses import Address, read_address
 from runner.commands import Call, Command, Constant, Outcome
-from runner.constants import CONSTANT_SCHEMA, constant
+from runner.constants import constants
 from runner.errors import Unmet
 from runner.expected import (
     EXPECTED_ADDRESS_SCHEMA,
@@ -29,9 +29,9 @@ from runner.steps import addresses
 from runner.steps.base import FunctionStep, MethodStep, ThingKind
 from runner.values import NAME_SCHEMA, Name, Whole, is_whole, list_of, read_name, read_whole, refuse
 
-Family: TypeAlias = Annotated[Constant | int, Reads(constant("AF_", "PF_"), CONSTANT_SCHEMA)]
-SocketType: TypeAlias = Annotated[Constant | int, Reads(constant("SOCK_"), CONSTANT_SCHEMA)]
-Protocol: TypeAlias = Annotated[Constant | int, Reads(constant(), CONSTANT_SCHEMA)]
+Family: TypeAlias = Annotated[Constant | int, constants("AF_", "PF_")]
+SocketType: TypeAlias = Annotated[Constant | int, constants("SOCK_")]
+Protocol: TypeAlias = Annotated[Constant | int, constants()]
 
 
 def read_socket_address(value: Any, around: Surroundings) -> Address | tuple[Any, ...]:
@@ -253,7 +253,7 @@ class Shutdown(MethodStep):
     verb: ClassVar[str] = "shutdown"
     needs: ClassVar[Mapping[str, ThingKind]] = {"shutdown": "socket"}
     shutdown: Name
-    how: Annotated[Constant | int, Reads(constant("SHUT_"), CONSTANT_SCHEMA)]
+    how: Annotated[Constant | int, constants("SHUT_")]
 
     def arguments(self, scope: Scope) -> tuple[Any, ...]:
         """The direction."""

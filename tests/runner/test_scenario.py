@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runner import scenario
@@ -259,6 +259,35 @@ def test_a_case_fills_in_its_values_and_leaves_out_what_does_not_hold() -> None:
     assert [one.place.line for one in loaded.steps] == [7]
 
 
+WORDS = (
+    "name: n\nhosts: [a]\nmatrix:\n  argv: {}\nsteps:\n  - a: {{run: $argv, as: p}}\n"
+    "  - a: {{wait: p, when: {{argv: ls -l}}}}\n"
+)
+
+
+def test_a_value_of_the_matrix_may_be_a_list_of_words(tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(WORDS.format("[[ls, -l], [pwd], id]"))
+    every = scenario.cases(path, {})
+    assert every == [{"argv": "ls -l"}, {"argv": "pwd"}, {"argv": "id"}]
+    first, second = (scenario.load(path, checks=CHECKS, case=case) for case in every[:2])
+    assert [one.settle(scope_of()).text() for one in first.steps] == ["run ls -l as p", "wait p"]
+    assert [one.settle(scope_of()).text() for one in second.steps] == ["run pwd as p"]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ("[{a: b}]", "4:10: this value needs a name: write a map, {NAME: VALUE, NAME: VALUE}"),
+        ("[[]]", "4:10: this value needs a name"),
+        ("[[[a]]]", "4:10: this value needs a name"),
+        ("[[ls, -l], ls -l]", "4:20: 'ls -l' is there twice"),
+    ],
+)
+def test_a_value_without_words_of_its_own_needs_a_name(values: str, said: str) -> None:
+    assert said in mistakes(WORDS.format(values))[0]
+
+
 def test_a_file_without_a_matrix_is_one_case(tmp_path: Path) -> None:
     path = tmp_path / "m.yaml"
     path.write_text(SOCKETS)
@@ -437,7 +466,6 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     steps=st.lists(st.dictionaries(st.sampled_from(["server", "client", "repeat", "until", "include", "sleep"]), _VALUES, max_size=2), max_size=4),
     rest=st.dictionaries(st.sampled_from(["expect", "finally", "matrix", "networks", "tags", "x"]), _VALUES, max_size=2),
@@ -450,7 +478,6 @@ def test_any_yaml_is_a_scenario_or_has_mistakes(steps: Any, rest: Any) -> None:
         assert error.mistakes and str(error)
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_scenario_with_anything_changed_is_one_or_has_mistakes(data: Any) -> None:
     text = (ROOT / "scenarios" / "tcp_echo.yaml").read_text()

@@ -56,6 +56,18 @@ def test_version_6_has_its_own_addresses() -> None:
     assert (asked.level, asked.to, asked.data) == ("ip6", "2001:db8::1", bytes(expected))
 
 
+def test_layers_stand_in_the_fields_of_asn_1_too() -> None:
+    """SNMP (RFC 3416) is written in ASN.1: a choice of requests, and in each a sequence of variables."""
+    variable = "{SNMPvarbind: {oid: 1.3.6.1.2.1.1.5.0}}"
+    asked = sent(
+        "{send_packet: [{IP: {dst: server}}, {UDP: {sport: 1, dport: 161}}, "
+        f"{{SNMP: {{community: open, PDU: {{SNMPget: {{id: 1, varbindlist: [{variable}]}}}}}}}}]}}"
+    )
+    # RFC 3416 section 3: version 2c, "open", get-request { 1, 0, 0, { { sysName.0, NULL } } }
+    told = "302402010104046f70656ea019020101020100020100300e300c06082b060102010105000500"
+    assert asked.data[28:] == bytes.fromhex(told)
+
+
 def test_a_frame_gets_the_macs_of_its_ends() -> None:
     asked = sent("{send_packet: [{Ether: {}}, {IP: {dst: server, chksum: 0x1234}}, {UDP: {}}]}")
     frame = Ether(asked.data)

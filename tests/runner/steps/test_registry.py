@@ -9,8 +9,8 @@ import pkgutil
 import pytest
 
 from runner import steps
+from runner.docstrings import key_texts, summary
 from runner.model import keys_of
-from runner.schema import key_texts, summary
 from runner.steps import RESERVED, STEPS
 from runner.steps.base import Step
 

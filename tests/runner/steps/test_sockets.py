@@ -183,6 +183,6 @@ def test_peers_descriptors_and_copies() -> None:
 
 def test_a_call_that_returns_judges_says_nothing_itself() -> None:
     step = step_of("{recv: c, size: 1, as: r, blocks: true}")
-    step.link(None, judged_by_returns=True)
+    step.link(None, judged_elsewhere=True)
     asked = Call("client", "recv", (1,), on="c", blocks="yes")
     assert play(step, scope_of(socket("c")), (asked, raised("ConnectionResetError", "ECONNRESET"))) is None
