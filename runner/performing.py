@@ -28,6 +28,9 @@ from runner.history import CallRecord, Record, StateRecord, StepRecord, StepStat
 from runner.scenario import PlacedStep
 from runner.steps.base import Step
 
+ON_THE_WAY_S = 1.0
+"""How long a call and its reply may be on the way besides: its host measures what it takes, also on a busy machine."""
+
 
 class Watcher(Protocol):
     """Somebody who is shown a play while it goes on."""
@@ -45,7 +48,8 @@ class Watcher(Protocol):
 class Performing:
     """One step on its way: its generator, the command it waits for and the calls it has made.
 
-    `reason` says why it failed, and is empty while it has not. `outcome` is what its last call came to.
+    `reason` says why it failed, and is empty while it has not. `outcome` is what its last call came to,
+    `value` what the step made of it.
     """
 
     number: int
@@ -63,6 +67,7 @@ class Performing:
     done: bool = False
     reason: str = ""
     outcome: Outcome | None = None
+    value: Any = None
     records: list[CallRecord] = field(default_factory=list)
     waiters: list[Performing] = field(default_factory=list)
 
@@ -103,6 +108,11 @@ def polls_on(performing: Performing, outcome: Outcome) -> bool:
     return (
         isinstance(command, Poll) and not command.until(outcome) and time.monotonic() < performing.deadline_s
     )
+
+
+def patience_s(step: Step, command: Command) -> float:
+    """How long a command is waited for, in seconds."""
+    return step.limit_ns / 1e9 + (ON_THE_WAY_S if isinstance(command, Call) else 0.0)
 
 
 def overdue(performing: Performing) -> str:

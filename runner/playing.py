@@ -5,6 +5,8 @@ Imports late what takes long: the engine wakes meanwhile. Words of the command l
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +20,7 @@ from runner.choice import Choice, choose, warm
 from runner.errors import PASSED, UsageError
 
 if TYPE_CHECKING:
+    from runner.report.progress import Progress
     from runner.report.remembered import Remembered
     from runner.running import Audience, Case, PlayAll, Wanted
     from runner.scenario import Scenario
@@ -44,6 +47,7 @@ class Options:
     tap: Path | None
     shard: str
     durations: Path | None
+    html: bool
     github: bool
     verbose: bool
 
@@ -78,8 +82,13 @@ def play(options: Options) -> int:
         topologies = [one.topology for one in all_of_them]
         return choose(options.engine, topologies, side_by_side=options.jobs > 1)
 
-    audience = _audience(options, len(scenarios), remembered)
-    return running.run(scenarios, wanted, chosen, audience, _play_all(options))
+    progress = _progress(options, len(scenarios))
+    audience = _audience(options, len(scenarios), remembered, progress)
+    try:
+        return running.run(scenarios, wanted, chosen, audience, _play_all(options, progress))
+    finally:
+        if progress is not None:
+            progress.close()
 
 
 def _wanted(options: Options, again: Sequence[Case] | None = None) -> Wanted:
@@ -115,15 +124,32 @@ def _near(path: str) -> Path:
     return Path(path).relative_to(here) if Path(path).is_relative_to(here) else Path(path)
 
 
-def _audience(options: Options, count: int, remembered: Sequence[Remembered]) -> Audience:
+def _progress(options: Options, count: int) -> Progress | None:
+    """Lines that are redrawn in place, where somebody watches a terminal that takes colours, and no CI does."""
+    from runner.report import paper
+
+    if options.jobs == 1 or not paper.terminal().colour or os.environ.get("CI"):
+        return None
+    from runner.report.progress import Progress
+
+    return Progress(sys.stdout, count)
+
+
+def _audience(
+    options: Options, count: int, remembered: Sequence[Remembered], progress: Progress | None
+) -> Audience:
     """Everybody who is told; GitHub last (see there)."""
     from runner.report import paper
     from runner.report.audiences import InTurn, Several
+    from runner.report.browsable import Browsable
     from runner.report.remembered import Remembers
     from runner.report.terminal import Terminal
 
-    terminal = Terminal(paper.terminal(), brief=count > 1 and not options.verbose)
-    told: list[Audience] = [InTurn(terminal) if options.jobs > 1 else terminal]
+    page = paper.terminal() if progress is None else progress.paper
+    terminal = Terminal(page, brief=count > 1 and not options.verbose)
+    told: list[Audience] = [] if progress is None else [progress]
+    told.append(Browsable(page, always=options.html))
+    told.append(InTurn(terminal) if options.jobs > 1 else terminal)
     told.append(Remembers(options.runs, remembered))
     if options.junit is not None:
         from runner.report.junit import JUnit
@@ -140,15 +166,16 @@ def _audience(options: Options, count: int, remembered: Sequence[Remembered]) ->
     if options.github:
         from runner.report.github import GitHub
 
-        told.append(GitHub(paper.terminal()))
+        told.append(GitHub(page))
     return Several(told)
 
 
-def _play_all(options: Options) -> PlayAll:
+def _play_all(options: Options, progress: Progress | None) -> PlayAll:
     if options.jobs > 1:
         from runner.parallel import SideBySide
 
-        return SideBySide(options.jobs, whole=options.verbose)
+        draw = None if progress is None else progress.draw
+        return SideBySide(options.jobs, whole=options.verbose, draw=draw)
     from runner.running import one_after_another
 
     return partial(one_after_another, keep=_hold if options.keep else None)

@@ -1,7 +1,8 @@
-"""Scenarios as tests of pytest: `pytest scenarios/` plays each YAML file that is one, and each of its cases.
+"""Scenarios as tests of pytest, and labs for tests in Python: `pytest scenarios/`, and the fixtures lab, hosts, wire.
 
 Public pytest API only. What a project does not use costs it nothing: all of ours is imported when the first scenario
-is collected. YAML files of others are left alone: a scenario has `hosts` and `steps` at the beginning of lines.
+is collected, or the first lab made. YAML files of others are left alone: a scenario has `hosts` and `steps` at the
+beginning of lines.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from runner.fixtures.handles import Hosts, Lab
+    from runner.fixtures.session import Session
+    from runner.fixtures.wire import Wire
     from runner.history import StepRecord
     from runner.running import Played
     from runner.scenario import Scenario
@@ -28,8 +32,14 @@ _WIDTH = 100
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The two things that a scenario needs to know of the command line."""
     group = parser.getgroup("socket lab")
-    group.addoption("--lab-engine", default="auto", help="play scenarios on: auto, docker or netns")
-    group.addoption("--lab-runs", default="runs", help="where scenarios leave their run directories")
+    group.addoption("--lab-engine", default="auto", help="play on: auto, docker or netns")
+    group.addoption("--lab-runs", default="runs", help="where run directories are left")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say what the mark of the fixtures means."""
+    keys = "hosts=[..] or {..}, networks={..}, requires=[..], faults=True"
+    config.addinivalue_line("markers", f"lab({keys}): what the fixture lab is made of")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -91,7 +101,7 @@ class ScenarioItem(pytest.Item):
             self.config.getoption("lab_engine"), [self.one.topology], side_by_side=side_by_side
         ).engine
         runs = Path(self.config.getoption("lab_runs"))
-        folder = running.new_folder(runs, self.one, engine.name)
+        folder = running.new_folder(runs, running.words_of(self.one, engine.name))
         played = running.play_one(self.one, engine, folder, _Unwatched())
         self.user_properties.append(("run", str(folder)))
         if played.result.ended == "interrupted":
@@ -134,6 +144,87 @@ class Failed(Exception):
         stream = io.StringIO()
         show_run(result.folder, Paper(stream, _WIDTH), limit=200)
         return stream.getvalue()
+
+
+# Labs for tests in Python --------------------------------------------------------------------------------------
+
+_SESSION: pytest.StashKey[Session] = pytest.StashKey()
+_ERROR: pytest.StashKey[BaseException] = pytest.StashKey()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Keep what a test with a lab ended with; what its engine cannot do skips it."""
+    try:
+        return (yield)
+    except BaseException as error:
+        from lab.errors import Unsupported
+
+        if _SESSION in item.stash:
+            item.stash[_ERROR] = error
+            if isinstance(error, Unsupported):
+                pytest.skip(error.what)
+        raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the run of a test that failed as the runner shows it, while its lab is still up."""
+    report = yield
+    if call.when == "call" and report.failed and _SESSION in item.stash and call.excinfo is not None:
+        report.sections.append(("socket lab", item.stash[_SESSION].shown(call.excinfo.value)))
+    return report
+
+
+@pytest.fixture
+def _session(request: pytest.FixtureRequest) -> Iterator[Session]:
+    """The lab of this test, and what is played on it."""
+    from lab.errors import Unsupported
+    from runner.fixtures import beginning
+    from runner.fixtures.session import verdict_of
+
+    item: pytest.Item = request.node
+    if _ERROR in item.stash:  # somebody plays it again
+        del item.stash[_ERROR]
+    mark = item.get_closest_marker("lab")
+    option = request.config.getoption
+    runs = Path(option("lab_runs"))
+    said = mark.kwargs if mark else {}
+    try:
+        with beginning.begin(item.name, item.path, said, option("lab_engine"), runs) as made:
+            item.user_properties.append(("run", str(made.folder)))
+            item.stash[_SESSION] = made
+            yield made
+            made.end(item.stash.get(_ERROR, None))
+    except Unsupported as lacks:
+        pytest.skip(lacks.what)
+    if _ERROR not in item.stash and (wrong := verdict_of(made.folder)):
+        pytest.fail(wrong, pytrace=False)
+
+
+@pytest.fixture
+def lab(request: pytest.FixtureRequest, _session: Session) -> Lab:
+    """A lab made for this test, of the hosts that its mark `lab` says, else server and client."""
+    from runner.fixtures.handles import Lab
+
+    mark = request.node.get_closest_marker("lab")
+    return Lab(_session, faults=bool(mark and mark.kwargs.get("faults")))
+
+
+@pytest.fixture
+def hosts(lab: Lab) -> Hosts:
+    """The hosts of the lab by name: `hosts["client"]`, `hosts.client`."""
+    return lab.hosts
+
+
+@pytest.fixture
+def wire(_session: Session) -> Wire:
+    """What must be seen on the wire of the lab: ladders, counts, streams, states."""
+    from runner.fixtures.wire import Wire
+
+    return Wire(_session)
 
 
 def _is_of_the_lab(error: BaseException) -> bool:

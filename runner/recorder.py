@@ -23,7 +23,7 @@ FEW_HOSTS = 4
 """Labs with more hosts than this share out the memory of so many full rings."""
 QUIET_NS = 4_000_000
 """A lab is quiet when no host has sent or received a frame for so long."""
-SETTLE_S = 0.5
+SETTLE_NS = 500_000_000
 """The longest that the end of a run waits for quiet: kernel timers such as retransmissions may never give it."""
 LONGEST_DELAY_S = 10
 """The longest that the end of a run waits for frames that a fault delays."""
@@ -100,20 +100,28 @@ class Recorder:
                     "Its agent needs the capabilities NET_ADMIN and NET_RAW.",
                 )
 
-    def settle(self) -> None:
-        """Drain until no host has sent or received anything for a moment, or for half a second at most.
+    def settle(self) -> int:
+        """Drain until no host had sent or received anything for a moment before, or for half a second at most.
 
-        Before, wait for the frames that faults delay, for ten seconds at most.
+        Before, wait for the frames that faults delay, for ten seconds at most. Returns until when (CLOCK_REALTIME)
+        all is known: what was sent before, and whether it arrived.
         """
         self._wait_for_delayed()
-        deadline = time.monotonic() + SETTLE_S
+        called_ns = time.time_ns()
         while True:
+            began_ns = time.time_ns()  # whatever there was until now, the drain fetches it
             self.drain()
             newest = max((one.frames[-1].time_ns for one in self.captures.values() if one.frames), default=0)
-            left_ns = newest + QUIET_NS - time.time_ns()
-            if left_ns <= 0 or time.monotonic() > deadline:
-                return
-            time.sleep(left_ns / 1e9)
+            if newest <= began_ns - QUIET_NS:
+                return began_ns
+            if began_ns - called_ns > SETTLE_NS:  # not the time after it: a drain may take long
+                return max(called_ns, began_ns - QUIET_NS)
+            time.sleep(max(0, newest + QUIET_NS - time.time_ns()) / 1e9)
+
+    def end(self, until_ns: int) -> None:
+        """Leave out what was sent later: it may have arrived where nobody looked any more."""
+        for seen in self.captures.values():
+            seen.frames = [one for one in seen.frames if one.time_ns <= until_ns or one.direction != "out"]
 
     def _wait_for_delayed(self) -> None:
         """Until every delayed frame has left, and has had time to arrive."""
