@@ -111,6 +111,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--durations", type=_FILE, metavar="FILE", help="For --shard: how long cases took, last.json of a run."
 )
+@click.option("--html", is_flag=True, help="Write a page for each run, not only for those that failed.")
 @click.option("--github", is_flag=True, help="Write annotations and the job summary of GitHub Actions.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every step and ladder, also of many scenarios.")
 def run(paths: tuple[Path, ...], settings: tuple[str, ...], **options: Any) -> int:
@@ -170,7 +171,8 @@ def validate(paths: tuple[Path, ...]) -> int:
 @click.option("--c", "in_c", is_flag=True, help="Calls of a run as C writes them.")
 @click.option("--states", is_flag=True, help="The TCP states of a run's sockets, where they begin.")
 @click.option("--hex", "payloads", is_flag=True, help="The payload of each packet of a run as bytes.")
-def show(path: Path | None, runs: Path, everything: bool, in_c: bool, states: bool, payloads: bool) -> int:
+@click.option("--html", is_flag=True, help="Make a run's page, report.html, and say where it is.")
+def show(path: Path | None, runs: Path, html: bool, **options: bool) -> int:
     """Show a scenario's plan, or a run's timeline.
 
     Without an argument: the latest run.
@@ -178,25 +180,31 @@ def show(path: Path | None, runs: Path, everything: bool, in_c: bool, states: bo
     from runner import rundir
     from runner.report import paper
 
-    page = paper.terminal()
     path = path or _latest(runs)
     if (path / rundir.INFO).exists() or path.is_dir():
-        from runner.report.finished import show_run
-        from runner.report.rows import Details
-
-        details = Details(in_c, states, payloads, None if everything else Details.payload_limit)
-        show_run(path, page, None if everything else 400, details)
+        _show_run(path, html, **options)
         return PASSED
-    if in_c or states or payloads:
+    if html or options["in_c"] or options["states"] or options["payloads"]:
         raise UsageError(
-            f"--c, --states and --hex show a run, and {path} is none; play it first: runner run {path}"
+            f"--c, --states, --hex and --html show a run, and {path} is none; play it first: runner run {path}"
         )
     from runner import running
     from runner.report.plan import show_plan
 
     for one in running.collect(running.Wanted([path], runs)):
-        show_plan(one, page)
+        show_plan(one, paper.terminal())
     return PASSED
+
+
+def _show_run(folder: Path, html: bool, everything: bool, in_c: bool, states: bool, payloads: bool) -> None:
+    from runner.report import finished, paper
+    from runner.report.rows import Details
+
+    if html:
+        click.echo(finished.write_page(folder))
+        return
+    details = Details(in_c, states, payloads, None if everything else Details.payload_limit)
+    finished.show_run(folder, paper.terminal(), None if everything else 400, details)
 
 
 @cli.command()
@@ -275,26 +283,35 @@ def list_(kind: str | None, name: str | None) -> int:
     return PASSED
 
 
-@cli.command()
-def schema() -> int:
+@cli.command("schema")
+def print_schema() -> int:
     """Print the JSON Schema of scenario files."""
-    import json
-
+    from runner import schema
     from runner.checks import CHECKS
-    from runner.schema import schema as made
 
-    click.echo(json.dumps(made(CHECKS), indent=2))
+    click.echo(schema.text(CHECKS), nl=False)
     return PASSED
 
 
 @cli.command()
 @click.argument("name")
 def init(name: str) -> int:
-    """Write NAME.yaml, a small scenario that passes."""
-    from runner.starter import write_starter
+    """Write NAME.yaml, a small scenario that passes.
 
-    path = write_starter(name)
+    Beside it goes the JSON Schema that editors read.
+    """
+    from runner import schema, starter
+    from runner.checks import CHECKS
+
+    path = starter.write_starter(name)
+    beside = path.parent / schema.FILE
     click.echo(f"Wrote {path}. Play it: runner run {path}")
+    if schema.write(beside, CHECKS):
+        click.echo(
+            f"Wrote {beside}: editors with a YAML language server complete and explain what you write."
+        )
+    else:
+        click.echo(f"{beside} is something else and was left as it is; see runner schema.")
     return PASSED
 
 

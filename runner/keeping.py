@@ -9,7 +9,8 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from lab.engine import Lab
@@ -19,7 +20,7 @@ from runner.errors import UsageError
 _BEGIN = """
 import atexit, socket, sys
 from socket import *
-print(f"Python {sys.version.split()[0]} in host {gethostname()}: all of the socket module is at hand. Ctrl-D leaves.")
+print(f"Python {sys.version.split()[0]} in host {gethostname()}; the socket module is at hand. Ctrl-D leaves.")
 try:
     import readline
     getattr(sys, "__interactivehook__", int)()
@@ -34,6 +35,10 @@ except (ImportError, OSError):
 """
 PROMPT = ("python3", "-q", "-i", "-c", _BEGIN)
 """What `runner shell` starts where no command is given: Python, with a history that lives as long as the host."""
+
+
+WayIn = Callable[[Sequence[str]], int]
+"""Runs a command in a host; returns its exit code."""
 
 
 @runtime_checkable
@@ -53,8 +58,8 @@ def hold(lab: Lab, say: Callable[[str], None]) -> None:
     names = [host.name for host in lab.topology.hosts]
     path = running.note("kept", lab.pids) if isinstance(lab, OfProcesses) else None
     try:
-        say(f"The lab stays up. In another terminal: runner shell {names[0]}   (hosts: {', '.join(names)})")
-        say("Enter or Ctrl-C here takes it down.")
+        say(f"The lab stays up. In another terminal: runner shell {names[0]}")
+        say(f"Its hosts: {', '.join(names)}. Enter or Ctrl-C here takes it down.")
         _wait()
     finally:
         if path is not None:
@@ -71,36 +76,28 @@ def _wait() -> None:
 
 
 def enter(host: str, command: Sequence[str]) -> int:
-    """Run a command in a host of a lab that is up, of labs that runs keep first; returns its exit code.
+    """Run a command in a host of a lab that is up; returns its exit code.
 
-    Raises UsageError with the hosts there are, LabError where no lab is up.
+    Where several are up it is the first that has such a host: of labs that runs keep, then the compose lab, then the
+    runs on Docker that are going on. Raises UsageError with the hosts there are, LabError where no lab is up.
     """
-    from lab import running
-
     argv = list(command or PROMPT)
-    kept = {name: pid for one in running.running() for name, pid in one.hosts.items()}
-    if host in kept:
-        return running.enter(kept[host], argv)
-    containers = _containers()
-    if host in containers:
-        terminal = ["-it"] if sys.stdin.isatty() and sys.stdout.isatty() else ["-i"]
-        words = ["docker", "exec", *terminal, containers[host], *argv]
-        return subprocess.run(words, check=False).returncode
-    if not kept and not containers:
+    names: list[str] = []
+    for lab in _labs():
+        if host in lab:
+            return lab[host](argv)
+        names += [name for name in lab if name not in names]
+    if not names:
         raise _no_lab()
-    names = ", ".join(sorted({*kept, *containers}))
-    raise UsageError(f"no lab that is up has a host {host!r}; there are: {names}")
+    raise UsageError(f"no lab that is up has a host {host!r}; there are: {', '.join(sorted(names))}")
 
 
 def hosts_up(wanted: Sequence[str] = ()) -> list[str]:
-    """The hosts of the lab that is up, of one that a run keeps first, or those that are wanted of them.
+    """The hosts of one lab that is up, or those that are wanted of them: the lab whose hosts `enter` finds first.
 
     Raises LabError where no lab is up, UsageError where it has no such host.
     """
-    from lab import running
-
-    kept = next((list(one.hosts) for one in running.running()), [])
-    hosts = kept or list(_containers())
+    hosts = list(next(_labs(), {}))
     if not hosts:
         raise _no_lab()
     for name in wanted:
@@ -116,22 +113,42 @@ def _no_lab() -> LabError:
     )
 
 
-def _containers() -> dict[str, str]:
-    """Host -> container, of the compose lab first, and of runs on Docker that are going on."""
+def _labs() -> Iterator[Mapping[str, WayIn]]:
+    """Labs that are up, those that are meant first: the hosts of each, and how to get into them."""
+    from lab import running
+
+    for one in running.running():
+        yield {name: partial(running.enter, process) for name, process in one.hosts.items()}
+    for containers in _containers():
+        yield {name: partial(_enter_container, found) for name, found in containers.items()}
+
+
+def _enter_container(container: str, argv: Sequence[str]) -> int:
+    terminal = ["-it"] if sys.stdin.isatty() and sys.stdout.isatty() else ["-i"]
+    return subprocess.run(["docker", "exec", *terminal, container, *argv], check=False).returncode
+
+
+def _containers() -> Iterator[Mapping[str, str]]:
+    """Host -> container, of the compose lab, then of each run on Docker: first what is up longest, as it is kept."""
     from lab import compose, docker_socket
     from lab.container import RUN_LABEL
 
     found = compose.running()
-    hosts = {one.name: one.container for one in found.hosts} if found else {}
+    if found and found.hosts:
+        yield {one.name: one.container for one in found.hosts}
     try:
-        filters = json.dumps({"label": [RUN_LABEL]})
-        made = docker_socket.get("/containers/json", filters=filters)
+        made = docker_socket.get("/containers/json", filters=json.dumps({"label": [RUN_LABEL]}))
     except LabError:
-        return hosts
-    for one in made:  # `lab.engines.docker_plan` calls them socket-lab-RUN-HOST
-        name = one["Names"][0].removeprefix(f"/socket-lab-{one['Labels'][RUN_LABEL]}").partition("-")[2]
-        hosts.setdefault(name, one["Id"])
-    return hosts
+        return
+    runs: dict[str, dict[str, str]] = {}
+    for one in sorted(made, key=lambda one: int(one["Created"])):
+        run = one["Labels"][RUN_LABEL]
+        host = one["Names"][0].removeprefix(f"/socket-lab-{run}").removeprefix("-")
+        if (
+            host
+        ):  # without one it is the run's switch: `lab.engines.docker_plan` calls them socket-lab-RUN-HOST
+            runs.setdefault(run, {})[host] = one["Id"]
+    yield from runs.values()
 
 
 def clean() -> list[str]:

@@ -1,4 +1,4 @@
-"""The pages of docs/reference, made from the registries (`make docs`); nothing of them is written by hand.
+"""The pages of docs/reference and the JSON Schema in scenarios/, made from the registries (`make docs`).
 
 Here are headings and tables only: each text comes from the class or the command that it is about. A test holds the
 pages in the repository to what is made here.
@@ -7,7 +7,6 @@ pages in the repository to what is made here.
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -16,19 +15,22 @@ from typing import Any, cast
 import click
 
 from lab.faults import FAULTS
+from runner import schema
 from runner.checks import CHECKS
 from runner.cli import cli
+from runner.docstrings import key_texts, prose
 from runner.hosts import HostMap, NetworkMap
 from runner.model import Model, keys_of
 from runner.reference import KINDS
 from runner.scenario import ScenarioMap
-from runner.schema import key_texts
 from runner.steps import STEPS
 from runner.steps.base import Step
 
 MADE = "<!-- Made by `make docs` from the code; changes belong there. -->"
 FOLDER = Path("docs/reference")
 """Where the pages are, from the top of the repository."""
+SCHEMA = Path("scenarios") / schema.FILE
+"""Where editors find the schema of the scenarios there."""
 WIDTH = 100
 """How many columns a command's help has."""
 
@@ -66,7 +68,7 @@ def _scenario() -> Iterator[str]:
         ("A host, in long form", HostMap),
         ("A network, in long form", NetworkMap),
     ):
-        yield from _entry(title, _without_keys(model, keys_of(model)))
+        yield from _entry(title, prose(model, keys_of(model)))
         yield from _table(_keys(model))
 
 
@@ -77,7 +79,7 @@ def _steps() -> Iterator[str]:
     yield ", ".join(f"[{verb}](#{verb})" for verb in sorted(STEPS))
     yield ""
     for verb, step in sorted(STEPS.items()):
-        yield from _entry(f"`{verb}`", _without_keys(step, keys_of(step)))
+        yield from _entry(f"`{verb}`", prose(step, keys_of(step)))
         if step.hostless:
             yield from ("No host does this.", "")
         yield from _table(_keys_of_step(step))
@@ -93,7 +95,7 @@ def _keys_of_step(step: type[Step]) -> Mapping[str, str]:
 
 def _checks() -> Iterator[str]:
     for kind, check in CHECKS.items():
-        yield from _entry(f"`{kind}`", _without_keys(check, keys_of(check)))
+        yield from _entry(f"`{kind}`", prose(check, keys_of(check)))
         yield from _table(_keys(check))
 
 
@@ -103,7 +105,7 @@ def _faults() -> Iterator[str]:
     texts = key_texts(STEPS["fault"])
     for name, fault in FAULTS.items():
         own = [one.name for one in dataclasses.fields(cast(Any, fault))]
-        yield from _entry(f"`{name}`", _without_keys(fault, own))
+        yield from _entry(f"`{name}`", prose(fault, own))
         yield from _table({key: texts[key].removeprefix(f"{name}: ") for key in own})
 
 
@@ -133,18 +135,6 @@ def _entry(title: str, text: str) -> Iterator[str]:
         yield from (*text.strip().splitlines(), "")
 
 
-def _without_keys(kind: type, keys: Iterable[str]) -> str:
-    """What a class says of itself, without the lines about its keys."""
-    known = set(keys)
-    kept: list[str] = []
-    of_a_key = False
-    for line in (inspect.getdoc(kind) or "").splitlines():
-        of_a_key = line.partition("  ")[0] in known or (of_a_key and line.startswith(" "))
-        if not of_a_key:
-            kept.append(line)
-    return "\n".join(kept)
-
-
 def _keys(model: type[Model]) -> Mapping[str, str]:
     texts = key_texts(model)
     return {key: texts.get(key, "") for key in keys_of(model)}
@@ -161,3 +151,4 @@ def _table(keys: Mapping[str, str]) -> Iterator[str]:
 
 if __name__ == "__main__":
     write(FOLDER)
+    schema.write(SCHEMA, CHECKS)

@@ -13,7 +13,7 @@ import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -24,11 +24,13 @@ from runner.choice import Choice
 from runner.errors import UsageError
 from runner.history import CallRecord, StepRecord
 from runner.performing import Watcher
-from runner.running import Audience, Played, Result, Wanted, ends_all, new_folder
+from runner.running import Audience, Played, Result, Wanted, ends_all, new_folder, words_of
 from runner.scenario import Scenario
 
 INTERRUPTED_S = 60.0
 """How long workers that were told to end may take to take their labs down."""
+TICK_S = 0.1
+"""How often those are drawn that go on, while nothing is told of them."""
 ROOT = Path(__file__).resolve().parents[1]
 """The folder that holds the package `runner`."""
 _BOOT = (
@@ -109,11 +111,13 @@ class Case:
 class SideBySide:
     """Plays all cases with so many workers (`runner.running.PlayAll`).
 
-    `whole`: the recorded evidence is read also of cases that passed, for somebody who wants to see it.
+    `whole`: the recorded evidence is read also of cases that passed, for somebody who wants to see it. `draw` is called
+    whenever something was told, and every `TICK_S` at least: somebody watches the clock.
     """
 
-    def __init__(self, workers: int, *, whole: bool = False) -> None:
+    def __init__(self, workers: int, *, whole: bool = False, draw: Callable[[], None] | None = None) -> None:
         self._most = workers
+        self._draw = draw
         self._whole = whole
         self._selector = selectors.DefaultSelector()
         self._results: dict[int, Result] = {}
@@ -156,7 +160,7 @@ class SideBySide:
             self._dismiss(worker, INTERRUPTED_S)
             return
         number, one = self._todo.pop(0)
-        folder = new_folder(self._wanted.runs, one, self._engine.name)
+        folder = new_folder(self._wanted.runs, words_of(one, self._engine.name))
         worker.play(Case(number, one, folder, self._audience.begin(one)))
 
     def _dismiss(self, worker: Worker, timeout_s: float) -> str:
@@ -165,6 +169,9 @@ class SideBySide:
 
     def _attend(self, timeout_s: float | None) -> None:
         """Take what workers tell, waiting so long for something."""
+        if self._draw is not None:
+            self._draw()
+            timeout_s = TICK_S if timeout_s is None else min(TICK_S, timeout_s)
         for key, _ in self._selector.select(timeout_s):
             worker: Worker = key.data
             told = worker.read()

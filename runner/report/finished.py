@@ -15,6 +15,7 @@ from runner.report.paper import Paper
 from runner.report.rows import PLAIN, Details
 from runner.report.terminal import findings, mark_of, picture, where
 from runner.report.text import lines, printable
+from runner.scenario import Scenario
 from runner.verdict import Verdict
 
 _WORDS: dict[Verdict, str] = {"pass": "PASSED", "fail": "FAILED", "unknown": "UNKNOWN"}
@@ -46,20 +47,31 @@ def show_judgement(folder: Path, paper: Paper) -> Verdict:
     return judgement.verdict
 
 
+def write_page(folder: Path) -> Path:
+    """Make the page of a finished run; returns its path. Raises as `judged` does, and OSError."""
+    from runner.report import page
+
+    seen = evidence.load(folder)
+    return page.write(folder, seen, judged(folder, seen), _played(folder, seen).about)
+
+
 def judged(folder: Path, seen: Evidence) -> Judgement:
     """Judge a run by the scenario in its directory; places are those of the file that was played.
 
     Raises UsageError or ScenarioError where the directory's scenario cannot be read.
     """
-    info = seen.info
-    path = folder / rundir.SCENARIO
-    rundir.require_file(path)
-    loaded = scenario.load(path, checks=CHECKS, case=info.case, includes=info.includes)
-    judgement = judge.judge(seen, loaded)
+    judgement = judge.judge(seen, _played(folder, seen))
+    path = str(folder / rundir.SCENARIO)
     placed = tuple(
-        replace(one, path=info.scenario) if one.path == str(path) else one for one in judgement.findings
+        replace(one, path=seen.info.scenario) if one.path == path else one for one in judgement.findings
     )
     return replace(judgement, findings=placed)
+
+
+def _played(folder: Path, seen: Evidence) -> Scenario:
+    path = folder / rundir.SCENARIO
+    rundir.require_file(path)
+    return scenario.load(path, checks=CHECKS, case=seen.info.case, includes=seen.info.includes)
 
 
 def _head(seen: Evidence, paper: Paper) -> None:

@@ -16,7 +16,7 @@ from runner.report import hexdump
 from runner.report.canvas import Row
 from runner.report.paper import Paper, Style
 from runner.report.rows import PLAIN, Details, Line, Said, rows_of
-from runner.report.text import printable, shortened, width
+from runner.report.text import padded, printable, shortened, width
 from runner.report.timeline import Timeline, ends_of
 
 TIME_WIDE = 10
@@ -29,6 +29,8 @@ what still looks well.
 SIDE_MINIMUM = 12
 SHAFT = 6
 """The cells of an arrow beside its label."""
+LABEL_LEAST = 7
+"""The cells that say what a packet is, where what became of it takes the others."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def draw(timeline: Timeline, paper: Paper, details: Details = PLAIN) -> Iterator
     if plan is None:
         yield from _listed(rows, details, paper)
         return
-    yield _head(plan, paper)
+    yield from _heads(plan, paper)
     for row in rows:
         yield _drawn(row, plan, paper)
         if details.payloads and row.packet is not None:
@@ -105,15 +107,28 @@ def _shared(left: int, right: int, room: int) -> tuple[int, int]:
 # --- drawing --------------------------------------------------------------------------------------
 
 
-def _head(plan: _Plan, paper: Paper) -> str:
-    row = Row(plan.width)
-    row.put(0, "ms".rjust(TIME_WIDE - 2), "quiet")
-    hosts = list(plan.columns)
+def _heads(plan: _Plan, paper: Paper) -> Iterator[str]:
+    """The hosts' names over their lines; names that would run into each other stand one line higher or more."""
+    heads: list[list[tuple[int, int, str]]] = []
     for host, column in plan.columns.items():
-        name = shortened(printable(host), _span(plan) - 1 if len(hosts) > 1 else plan.width)
+        name = shortened(printable(host), plan.width - TIME_WIDE)
         begin = max(TIME_WIDE, min(column - width(name) // 2, plan.width - width(name)))
-        row.put(begin, name, "host")
-    return row.render(paper)
+        free = (line for line in heads if line[-1][0] + width(line[-1][2]) + 1 < begin)
+        line = next(free, None)
+        if line is None:
+            heads.append(line := [])
+        line.append((begin, column, name))
+    heads.reverse()
+    for number, line in enumerate(heads):
+        row = Row(plan.width)
+        if number == len(heads) - 1:
+            row.put(0, "ms".rjust(TIME_WIDE - 2), "quiet")
+        for above in heads[:number]:
+            for _, column, _ in above:
+                row.put(column, paper.marks.line, "quiet")
+        for begin, _, name in line:
+            row.put(begin - 1, f" {name} ", "host")
+        yield row.render(paper)
 
 
 def _span(plan: _Plan) -> int:
@@ -199,7 +214,7 @@ def _arrow(row: Row, packet: Transmission, plan: _Plan, paper: Paper) -> None:
     furthest = max(ends, key=lambda end: abs(end - begin))
     low, high = min(begin, furthest), max(begin, furthest)
     room = high - low - 5
-    label = shortened(_label(packet), room)
+    label = _label(packet, room)
     row.put(low + 1 + (high - low - 1 - width(label) - 2) // 2, f" {label} ", style)
 
 
@@ -223,8 +238,8 @@ def _stray(row: Row, packet: Transmission, begin: int | None, plan: _Plan, paper
     row.put(begin + 1, shortened(said, room), _packet_style(packet))
 
 
-def _label(packet: Transmission) -> str:
-    """What the packet is, and how often it arrived where it was not once."""
+def _label(packet: Transmission, room: int | None = None) -> str:
+    """What the packet is, then what became of it: dropped, arrived twice. Where room is short the first gives way."""
     copies: dict[str, int] = {}
     for arrival in packet.arrivals:
         copies[arrival.host] = copies.get(arrival.host, 0) + 1
@@ -233,7 +248,11 @@ def _label(packet: Transmission) -> str:
     marks = list(packet.struck)
     if often > 1 and packet.sent.direction == "out":
         marks = [mark for mark in marks if mark != "doubled"] + [f"arrived {often} times"]
-    return f"{said} ({', '.join(marks)})" if marks else said
+    became = f" ({', '.join(marks)})" if marks else ""
+    if room is None:
+        return said + became
+    left = room - width(became)
+    return shortened(said, left) + became if left >= LABEL_LEAST else shortened(said + became, room)
 
 
 def _packet_style(packet: Transmission) -> Style:
@@ -251,6 +270,7 @@ def _packet_style(packet: Transmission) -> Style:
 def _listed(rows: Sequence[Line], details: Details, paper: Paper) -> Iterator[str]:
     """One line for each moment, where there are too many hosts for columns."""
     yield paper.styled("ms".rjust(TIME_WIDE - 2), "quiet")
+    wide = _ends_wide(rows, paper.width - TIME_WIDE)
     for row in rows:
         since = _time(row.since_ns)
         time = paper.styled(since.rjust(TIME_WIDE - 2) + "  ", "quiet")
@@ -258,7 +278,7 @@ def _listed(rows: Sequence[Line], details: Details, paper: Paper) -> Iterator[st
         for host, said in row.calls.items():
             yield time + paper.styled(shortened(f"{printable(host)}: {said.whole}", room), said.style)
         if row.packet is not None:
-            said_of = shortened(_sentence(row.packet, paper), room)
+            said_of = shortened(_sentence(row.packet, wide, paper), room)
             yield time + paper.styled(said_of, _packet_style(row.packet))
             if details.payloads:
                 for text in hexdump.lines(row.packet.sent.payload, room - 2, details.payload_limit):
@@ -267,7 +287,17 @@ def _listed(rows: Sequence[Line], details: Details, paper: Paper) -> Iterator[st
             yield time + shortened(row.notice, room)
 
 
-def _sentence(packet: Transmission, paper: Paper) -> str:
+def _ends_wide(rows: Sequence[Line], room: int) -> tuple[int, int]:
+    """The cells for senders and for receivers, so that they stand beneath each other: a third of the room at most."""
+    packets = [row.packet for row in rows if row.packet is not None]
+    sources = max((width(printable(one.source)) for one in packets), default=0)
+    targets = max((width(printable(one.target)) for one in packets), default=0)
+    return min(sources, room // 3), min(targets, room // 3)
+
+
+def _sentence(packet: Transmission, wide: tuple[int, int], paper: Paper) -> str:
     head = paper.marks.lost if packet.lost else paper.marks.right
-    ends = f"{printable(packet.source)} {paper.marks.wire}{head} {printable(packet.target)}"
-    return f"{ends}  {_label(packet)}"
+    source, target = (
+        padded(printable(end), size) for end, size in zip((packet.source, packet.target), wide, strict=True)
+    )
+    return f"{source} {paper.marks.wire}{head} {target}  {_label(packet)}"

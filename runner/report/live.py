@@ -74,7 +74,8 @@ class Live:
     def _told(self, record: StepRecord, calls: Sequence[CallRecord], room: int) -> str:
         """What the step came to, in few words and so many cells."""
         if record.status == "pending":
-            return "blocked: asleep in the kernel"
+            asleep = "asleep in the kernel"
+            return f"blocked: {asleep}" if width(f"blocked: {asleep}") <= room else asleep
         if record.status == "skipped":
             return "not done"
         if record.status == "gone":

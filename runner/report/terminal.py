@@ -25,8 +25,8 @@ from runner.verdict import Finding, Verdict
 
 MOMENTS = 120
 """A longer ladder is folded; `runner show RUN --all` has the whole."""
-FINDING_INDENT = 30
-"""The cells before the summary of a finding: mark, check, place."""
+PLACE_WIDE = 18
+"""The cells for the place of a finding; longer file names push all summaries to the right."""
 
 _WORDS: dict[Ended, tuple[str, Style]] = {
     "pass": ("PASSED", "good"),
@@ -146,14 +146,18 @@ def picture(seen: Evidence, paper: Paper, limit: int | None = MOMENTS, details: 
 
 def findings(found: Sequence[Finding], paper: Paper) -> None:
     """Each finding with its reason and its place; details of those that did not pass."""
-    for one in found:
+    places = [f"{printable(Path(one.path).name)}:{one.line}" if one.path else "" for one in found]
+    wide = max([PLACE_WIDE, *map(text.width, places)])
+    indent = wide + len("✓ packets   ")
+    for one, place in zip(found, places, strict=True):
         mark, style = mark_of(one.verdict, paper)
-        place = f"{printable(Path(one.path).name)}:{one.line}" if one.path else ""
-        summary = text.wrapped(one.summary, paper.width - FINDING_INDENT)
-        head = f"{paper.styled(mark, style)} {one.check:<8} {paper.styled(f'{place:<18}', 'quiet')} "
+        summary = text.wrapped(one.summary, paper.width - indent)
+        head = (
+            f"{paper.styled(mark, style)} {one.check:<8} {paper.styled(text.padded(place, wide), 'quiet')} "
+        )
         paper.line(head + paper.styled(summary[0], "plain" if style == "good" else style))
         for line in summary[1:]:
-            paper.line(" " * FINDING_INDENT + paper.styled(line, "plain" if style == "good" else style))
+            paper.line(" " * indent + paper.styled(line, "plain" if style == "good" else style))
         for line in text.lines(one.detail) if one.detail and one.verdict != "pass" else ():
             paper.line(f"    {line}")
 
@@ -171,8 +175,8 @@ def mark_of(verdict: Verdict, paper: Paper) -> tuple[str, Style]:
 
 
 def where(folder: Path, paper: Paper) -> None:
-    """Where the capture and the run's directory are."""
-    capture = folder / rundir.CAPTURE
-    if capture.exists():
-        paper.line(f"{paper.styled('capture', 'quiet')}  {capture}")
+    """Where the page, the capture and the run's directory are."""
+    for word, name in (("report", rundir.REPORT), ("capture", rundir.CAPTURE)):
+        if (folder / name).exists():
+            paper.line(f"{paper.styled(f'{word:<7}', 'quiet')}  {folder / name}")
     paper.line(f"{paper.styled('run', 'quiet')}      {folder}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,8 @@ Owner = Callable[[str], str]
 SHOWN = 48
 """A longer payload is written as a beginning of so many characters, and its length."""
 
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
+"""What the error handler `surrogateescape` makes of such bytes."""
 _ADDRESSED = {"connect", "connect_ex", "bind"}
 """Methods whose first argument is an address."""
 _MAKERS = {"accept", "dup", "makefile"}
@@ -87,6 +90,9 @@ def value(one: Any, owner: Owner = str) -> str:
             return printable(text)
         case str():
             return _shown(one)
+        case dict():
+            named = (f"{name}: {value(part, owner)}" for name, part in one.items())
+            return printable("{" + ", ".join(named) + "}")
         case list():
             return "(" + ", ".join(value(part, owner) for part in one) + ")"
         case _:
@@ -114,10 +120,11 @@ def _decoded(text: str) -> str:
         data = base64.b64decode(text)
     except (binascii.Error, ValueError):
         return text
-    return data.decode("utf-8", "backslashreplace")
+    return data.decode("utf-8", "surrogateescape")
 
 
 def _shown(text: str) -> str:
-    """Text in quotes, shortened."""
-    inner = printable(text[:SHOWN].replace("\\", "\\\\").replace('"', '\\"'))
+    r"""Text in quotes, shortened; a byte that is not UTF-8 as \xNN."""
+    escaped = text[:SHOWN].replace("\\", "\\\\").replace('"', '\\"')
+    inner = printable(_NOT_UTF8.sub(lambda one: f"\\x{ord(one[0]) - 0xDC00:02x}", escaped))
     return f'"{inner}"' if len(text) <= SHOWN else f'"{inner}"... {counted(len(text), "character")}'

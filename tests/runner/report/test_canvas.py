@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.report.canvas import Row
@@ -44,7 +44,6 @@ def test_colours_are_put_around_runs() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(-3, 20), st.text(max_size=9))))
-@settings(max_examples=100)
 def test_a_row_is_never_wider_than_it_is(puts: list[tuple[int, str]]) -> None:
     row = Row(16)
     for column, written in puts:

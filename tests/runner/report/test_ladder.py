@@ -126,6 +126,38 @@ def test_a_doubled_packet_says_how_often_it_arrived(tmp_path: Path) -> None:
     assert "(arrived 2 times)" in drawn(run.evidence(tmp_path), 120)[1]
 
 
+def test_what_became_of_a_packet_stays_where_its_payload_has_no_room(tmp_path: Path) -> None:
+    run = Recorded(["client", "server"])
+    data = run.udp("client", "server", 5000, 53, b"a payload that is far too long for eighty columns")
+    run.arrive("server", data, [run.now_ns + 70 * MICROSECOND])
+    line = drawn(run.evidence(tmp_path), 60)[1]
+    assert "… (arrived 2 times)" in line and width(line) <= 60
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(66, 2), (80, 2), (160, 1)])
+def test_long_names_of_hosts_do_not_run_into_each_other(tmp_path: Path, columns: int, rows: int) -> None:
+    names = [f"fd00:1::aaaa:bbbb:{number}" for number in range(4)]
+    run = Recorded(names)
+    run.call(names[3], "s", "listen", 5)
+    lines = drawn(run.evidence(tmp_path), columns)
+    heads = lines[:-1]
+    assert len(heads) == rows, heads
+    assert sorted(word for line in heads for word in line.split() if ":" in word) == names
+    assert all(width(line) <= columns for line in lines)
+    body = [number for number, mark in enumerate(lines[-1]) if mark == "│"]
+    for line in heads[1:]:
+        assert {number for number, mark in enumerate(line) if mark == "│"} <= set(body)
+
+
+def test_without_columns_ends_stand_beneath_each_other(tmp_path: Path) -> None:
+    names = [f"host{'x' * number}" for number in range(6)]
+    run = Recorded(names)
+    for one in names[1:]:
+        run.udp(names[0], one, 5000, 53, b"x")
+    lines = drawn(run.evidence(tmp_path), 80)[1:]
+    assert len({line.index("▶") for line in lines}) == len({line.index("UDP") for line in lines}) == 1
+
+
 def test_a_hostile_payload_is_escaped(tmp_path: Path) -> None:
     run = Recorded(["client", "server"])
     run.udp("client", "server", 5000, 53, b"\x1b[2J\r\n\xe2\x80\xae")

@@ -126,6 +126,16 @@ def test_findings_have_mark_check_place_and_reason() -> None:
     assert "unknown" in shown(Finding("unknown", "count", "could not be seen"))
 
 
+def test_reasons_begin_under_each_other_however_long_the_names_of_files_are() -> None:
+    long = "a/a_file_with_a_long_name.yaml"
+    found = [
+        Finding("pass", kind, "seen " * 20, "", long, line) for kind, line in (("count", 7), ("stream", 123))
+    ]
+    lines = shown(*found).splitlines()
+    assert {line.index("seen") for line in lines} == {12 + len("a_file_with_a_long_name.yaml:123")}
+    assert all(width(line) <= 80 for line in lines)
+
+
 def test_details_only_of_what_did_not_pass() -> None:
     assert "side by side" not in shown(Finding("pass", "packets", "x", "side by side"))
     assert "side by side" in shown(Finding("fail", "packets", "x", "side by side"))

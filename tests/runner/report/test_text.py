@@ -5,14 +5,13 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.report import text
 
 
 @given(st.text(alphabet=st.characters()))
-@settings(max_examples=100)
 def test_nothing_that_steers_a_terminal_gets_through(written: str) -> None:
     shown = text.printable(written)
     assert all(unicodedata.category(one)[0] not in "C" for one in shown)
@@ -48,7 +47,6 @@ def test_width_counts_cells() -> None:
 
 
 @given(st.text(), st.integers(1, 40))
-@settings(max_examples=100)
 def test_shortened_and_padded_keep_to_their_cells(written: str, limit: int) -> None:
     shown = text.printable(written)
     assert text.width(text.shortened(shown, limit)) <= limit
