@@ -36,7 +36,9 @@ Answers = Mapping[int, Sequence[CallRecord | StateRecord]]
 
 
 class Replay:
-    """One recorded run of a scenario. `judged` are the numbers of steps whose outcome something is said about."""
+    """One recorded run of a scenario. `judged` are the numbers of steps whose outcome something is said about, `asked`
+    those of all that wait for their calls.
+    """
 
     def __init__(self, scenario: Scenario, seen: Evidence) -> None:
         self.answers: dict[int, list[CallRecord | StateRecord]] = {}
@@ -44,6 +46,7 @@ class Replay:
             if isinstance(record, CallRecord | StateRecord):
                 self.answers.setdefault(record.step, []).append(record)
         self.judged: set[int] = set()
+        self.asked: set[int] = set()
         self._interfaces = {host.name: seen.info.interfaces_of(host.name) for host in scenario.topology.hosts}
         self._packets = seen.packets
         self._steps = list(_numbered([*scenario.steps, *scenario.finally_], seen))
@@ -61,6 +64,8 @@ class Replay:
         step = placed.settle(self._scope)
         if _says_something(step) or placed.verb == "sniff_packet":
             self.judged.add(self._named[step.returns][0] if hasattr(step, "returns") else number)
+        if getattr(step, "blocks", None) is None:
+            self.asked.add(number)
         left = iter(self._answers.get(number, ()))
         performance = step.perform(self._scope)
         outcome: Outcome | None = None

@@ -1,23 +1,27 @@
 """Nothing that a scenario shows can be otherwise without its failing: recorded runs with one fact broken.
 
-On the wire: a packet that is missing, a flag, a byte of the payload, two packets the other way round. In the calls:
-another errno, success instead of an error, another result, another state. The unbroken record passes first. Where a
-ladder leaves room (`...`, `?`), another packet may stand for the one that is broken: there all packets that fit a line
-are broken together, so that nothing is left for it.
+On the wire: a packet that is missing, a flag, a byte of the payload, a field that a line names, two packets the other
+way round, a state that the packets do not bear out. In the calls: another errno, success instead of an error, an error
+instead of success, another result, another state. The unbroken record passes first.
+
+What the language leaves free is not broken: how many pure ACKs there are (unless `acks: strict`), what `?` and `...`
+stand for, how often `1..` is. Where a ladder leaves such room, another packet may stand for the one that is broken:
+there all packets that fit a line are broken together, so that nothing is left for it, and their order is free.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import pytest
 
-from lab import agent, capture
+from lab import capture
 from lab.capture import Frame
 from lab.errors import Unsupported
 from runner import evidence, flows, judge, rundir, scenario
@@ -26,20 +30,31 @@ from runner.checks.packets import Packets
 from runner.errors import ScenarioError
 from runner.evidence import Evidence
 from runner.expected import Exactly
-from runner.headers import ACK, FIN, RST, SYN, TCP, UDP
 from runner.history import CallRecord, StateRecord
 from runner.ladder import Gap, Line
 from runner.matching import Matcher
 from runner.packets import Packet, Transmission
 from runner.patterns import Pattern
 from runner.scenario import Scenario
+from tests.breaking import (
+    Break,
+    breaks_of,
+    broken_answers,
+    broken_bytes,
+    broken_fields,
+    failed,
+    finish,
+    missing,
+    reset,
+)
+from tests.needing import need_docker
 from tests.playing import play_file
 from tests.replaying import Replay, Unmet
-from tests.test_scenarios import FILES, is_slow
+from tests.test_scenarios import FILES, told
 
 pytestmark = pytest.mark.slow  # plays on real hosts again and again
 
-QUICK = [path for path in FILES if not is_slow(path)]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -64,9 +79,9 @@ class Good:
 
 
 def all_cases() -> list[object]:
-    """Every case of every scenario that is not slow."""
+    """Every case of every scenario."""
     found: list[object] = []
-    for path in QUICK:
+    for path in FILES:
         for case in scenario.cases(path, {}):
             found.append(pytest.param((path, dict(case)), id="-".join([path.stem, *case.values()])))
     return found
@@ -74,52 +89,22 @@ def all_cases() -> list[object]:
 
 @pytest.fixture(scope="module", params=all_cases())
 def good(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Good:
-    """Each case, played once on namespaces."""
+    """Each case, played once: on namespaces, or in containers where only they have what it needs."""
     path, case = request.param
     folder = tmp_path_factory.mktemp("good") / "run"
     try:
-        play_file(path, folder, case=case)
+        run = play_file(path, folder, case=case)
     except Unsupported as lacks:
-        pytest.skip(lacks.what)
+        if "Docker" not in lacks.what:
+            pytest.skip(lacks.what)
+        need_docker()
+        folder = folder.with_name("in-containers")
+        run = play_file(path, folder, "docker", case)
+    assert run.judgement.verdict == "pass", told(run.judgement)
     return Good(scenario.load(path, checks=CHECKS, case=case), folder, evidence.load(folder))
 
 
 # --- packets ------------------------------------------------------------------------------------------
-
-Break = Callable[[bytes, Packet], bytes | None]
-"""A frame as it should have been; None: it never was."""
-
-
-def missing(data: bytes, packet: Packet) -> None:
-    """The frame never was."""
-
-
-def reset(data: bytes, packet: Packet) -> bytes:
-    """TCP's RST flag the other way round (RFC 9293 section 3.1: byte 13)."""
-    return _flipped(data, packet.header.transport + 13, 0x04)
-
-
-def other_byte(data: bytes, packet: Packet) -> bytes:
-    """The last byte of the payload is another one."""
-    return _flipped(data, packet.header.payload + packet.header.length - 1, 0x01)
-
-
-def _flipped(data: bytes, place: int, bits: int) -> bytes:
-    changed = bytearray(data)
-    changed[place] ^= bits
-    return bytes(changed)
-
-
-def breaks_of(packet: Packet) -> Iterator[Break]:
-    """What can be broken about a packet so that it matters: nobody promises how many pure ACKs there are."""
-    header = packet.header
-    if header.protocol == TCP:
-        yield reset
-    if header.protocol == TCP and header.flags & (SYN | FIN | RST | ACK) == ACK and not header.length:
-        return
-    yield missing
-    if header.protocol in (TCP, UDP) and header.length > 0:
-        yield other_byte
 
 
 def ladders_of(good: Good, *, room: bool) -> Iterator[tuple[Packets, list[Transmission]]]:
@@ -135,20 +120,26 @@ def ladders_of(good: Good, *, room: bool) -> Iterator[tuple[Packets, list[Transm
 
 @dataclass(frozen=True)
 class Told:
-    """A packet that a ladder's line speaks of, and whether the line says its bytes (`len` alone does not)."""
+    """A packet of a ladder that leaves no room, and the line that speaks of it; None: it is a pure ACK besides."""
 
     packet: Packet
-    says_bytes: bool
+    line: Line | None
+    strict: bool
 
 
-def told_packets(good: Good) -> Iterator[Told]:
-    """Each packet of the ladders that leave no room."""
+def told_packets(good: Good) -> Iterator[list[Told]]:
+    """The packets of each of the ladders that leave no room."""
     for model, seen in ladders_of(good, room=False):
-        matcher = Matcher(model.packets, good.seen.owner, strict=model.acks == "strict")
-        for one in matcher.match(seen).explained:
-            line = None if one.entry < 0 else model.packets.entries[one.entry]
-            says = isinstance(line, Line) and line.payload is not None and not line.prefix
-            yield Told(seen[one.packet].sent, says)
+        strict = model.acks == "strict"
+        matcher = Matcher(model.packets, good.seen.owner, strict=strict)
+        lines = model.packets.entries
+        explained = [
+            (lines[one.entry] if one.entry >= 0 else None, one) for one in matcher.match(seen).explained
+        ]
+        yield [
+            Told(seen[one.packet].sent, line if isinstance(line, Line) else None, strict)
+            for line, one in explained
+        ]
 
 
 def alike(model: Packets, seen: list[Transmission], good: Good) -> Iterator[tuple[Line, list[Packet]]]:
@@ -158,11 +149,15 @@ def alike(model: Packets, seen: list[Transmission], good: Good) -> Iterator[tupl
         rides = not matcher.strict and isinstance(line, Line) and line.is_acknowledgement
         if isinstance(line, Gap) or line.optional or rides:
             continue
-        timeless = replace(line, conditions=tuple(one for one in line.conditions if one.field != "after"))
-        pattern = Pattern(timeless, good.seen.owner)
+        pattern = Pattern(_timeless(line), good.seen.owner)
         fitting = [one.sent for one in seen if pattern.fits(one)]
         assert fitting, f"no packet is what line {place + 1} says"
         yield line, fitting
+
+
+def _timeless(line: Line) -> Line:
+    """The line without when its packet is sent."""
+    return replace(line, conditions=tuple(one for one in line.conditions if one.field != "after"))
 
 
 def frames_of(good: Good) -> list[Frame]:
@@ -194,10 +189,8 @@ def test_the_calls_as_they_are_pass(good: Good) -> None:
 
 def test_no_broken_packet_survives(good: Good, tmp_path: Path) -> None:
     survivors = []
-    for one in _some(list(told_packets(good)), 25):
-        for broken in breaks_of(one.packet):
-            if broken is other_byte and not one.says_bytes:
-                continue
+    for one in _some(list(chain(*told_packets(good))), 25):
+        for broken in breaks_of(one.packet, one.line, strict=one.strict):
             if _judged_broken([one.packet], broken, good, tmp_path) != "fail":
                 survivors.append(f"packet {one.packet.number} {broken.__name__}")
     assert not survivors
@@ -211,42 +204,48 @@ def test_no_line_can_do_without_its_packets(good: Good, tmp_path: Path) -> None:
             if (model.flow.text, line.text) in done:
                 continue
             done.add((model.flow.text, line.text))
-            for broken in (missing, reset, other_byte):
-                says = {missing: True, reset: line.flags is not None, other_byte: line.payload}[broken]
-                if says and _judged_broken(fitting, broken, good, tmp_path) != "fail":
+            of_flags = (reset, finish) if line.flags is not None else ()
+            of_bytes = (broken_bytes(line),) if line.payload else ()
+            for broken in (missing, *of_flags, *of_bytes, *broken_fields(fitting[0], line)):
+                if _judged_broken(fitting, broken, good, tmp_path) != "fail":
                     survivors.append(f"{line.text}: {broken.__name__}")
     assert not survivors
 
 
 def _judged_broken(packets: list[Packet], broken: Break, good: Good, folder: Path) -> str:
     """The verdict on the run with these packets broken, wherever they were seen."""
+    return good.judged(_broken(packets, broken, good), folder / "broken").verdict
+
+
+def _broken(packets: list[Packet], broken: Break, good: Good) -> list[Frame]:
     by_number = {number: one for one in packets for number in copies_of(one, good)}
-    changed = [
+    changed = (
         frame if number not in by_number else _with(frame, broken(frame.data, by_number[number]))
         for number, frame in enumerate(frames_of(good), 1)
-    ]
-    return good.judged([frame for frame in changed if frame is not None], folder / "broken").verdict
+    )
+    return [frame for frame in changed if frame is not None]
 
 
 def _with(frame: Frame, data: bytes | None) -> Frame | None:
     return None if data is None else replace(frame, data=data)
 
 
-def _some(packets: list[Told], most: int) -> list[Told]:
+def _some(packets: list[Item], most: int) -> list[Item]:
     """All of them, or of many a sample that is always the same."""
     return packets if len(packets) <= most else random.Random(1).sample(packets, most)
 
 
 def test_no_wrong_count_survives(good: Good, tmp_path: Path) -> None:
-    """One packet less than were counted, where a number is expected and no range."""
+    """One packet less than were counted where a number is expected, none where it is a range that begins above 0."""
     survivors = []
     frames = frames_of(good)
     for placed in good.scenario.expect:
         counted = getattr(placed.model, "count", None)
-        if counted is None or not isinstance(counted.expected, Exactly) or not counted.expected.value:
+        if counted is None or counted.expected.holds(0):
             continue
         (finding,) = placed.model.examine(good.seen)  # type: ignore[attr-defined]
-        numbers = copies_of(good.seen.packets[finding.packets[0] - 1], good)
+        gone = finding.packets[:1] if isinstance(counted.expected, Exactly) else finding.packets
+        numbers = {number for one in gone for number in copies_of(good.seen.packets[one - 1], good)}
         left = [frame for number, frame in enumerate(frames, 1) if number not in numbers]
         found = good.judged(left, tmp_path / "fewer")
         if found.verdict != "fail":
@@ -255,84 +254,59 @@ def test_no_wrong_count_survives(good: Good, tmp_path: Path) -> None:
 
 
 def test_no_swapped_packets_survive(good: Good, tmp_path: Path) -> None:
-    """The two hosts' first packets of each ladder the other way round: the answer before the question."""
+    """Two packets that stand one after the other in a ladder the other way round."""
     survivors = []
-    frames = frames_of(good)
-    for model, seen in ladders_of(good, room=False):
-        pair = _question_and_answer(seen) if model.at is None else None
-        if pair is None:
-            continue
-        first, second = (copies_of(one.sent, good) for one in pair)
-        times = {number: frames[number - 1].time_ns for number in first | second}
-        later, earlier = min(times[one] for one in second), min(times[one] for one in first)
-        changed = [
-            replace(
-                frame, time_ns=frame.time_ns + (later - earlier) * ((number in first) - (number in second))
-            )
-            for number, frame in enumerate(frames, 1)
-        ]
-        found = good.judged(changed, tmp_path / "swapped")
-        if found.verdict != "fail":
-            survivors.append(f"{model.flow.text}: {found.verdict}")
+    for packets in told_packets(good):
+        pairs = list(pairwise(one for one in packets if one.line is not None and not _rides(one)))
+        for first, second in _some([one for one in pairs if not _alike(*one, good)], 10):
+            swapped = _swapped(frames_of(good), copies_of(first.packet, good), copies_of(second.packet, good))
+            if good.judged(swapped, tmp_path / "swapped").verdict != "fail":
+                survivors.append(f"{first.line} <-> {second.line}")
     assert not survivors
 
 
-def _question_and_answer(seen: list[Transmission]) -> tuple[Transmission, Transmission] | None:
-    answer = next((one for one in seen if one.sent.host != seen[0].sent.host), None)
-    return None if answer is None else (seen[0], answer)
+def _rides(one: Told) -> bool:
+    """Whether it is a pure ACK, which may be anywhere."""
+    return one.line is not None and one.line.is_acknowledgement and not one.strict
+
+
+def _alike(first: Told, second: Told, good: Good) -> bool:
+    """Whether each line fits the other's packet too, or both packets are the same bytes: nobody could tell."""
+    seen = {sent.sent.number: sent for sent in good.seen.transmissions}
+    ends = seen.get(first.packet.number), seen.get(second.packet.number)
+    if None in ends or copies_of(first.packet, good) & copies_of(second.packet, good):
+        return True
+    patterns = (Pattern(_timeless(one.line), good.seen.owner) for one in (second, first) if one.line)
+    return all(pattern.fits(end) for pattern, end in zip(patterns, ends, strict=True) if end is not None)
+
+
+def _swapped(frames: list[Frame], first: set[int], second: set[int]) -> list[Frame]:
+    """The frames with those of one number set at the time of the other's."""
+    later, earlier = (min(frames[one - 1].time_ns for one in numbers) for numbers in (second, first))
+    return [
+        replace(frame, time_ns=frame.time_ns + (later - earlier) * ((number in first) - (number in second)))
+        for number, frame in enumerate(frames, 1)
+    ]
+
+
+def test_no_wrong_state_survives(good: Good, tmp_path: Path) -> None:
+    """A reset in place of the packet that brought a socket into its second state, or its only one."""
+    survivors = []
+    for placed in good.scenario.expect:
+        if placed.kind != "states":
+            continue
+        for finding in placed.model.examine(good.seen):
+            if not finding.packets:
+                continue  # a listener's: they follow from its calls
+            packet = good.seen.packets[finding.packets[:2][-1] - 1]
+            changed = _broken([packet], reset, good)
+            found = good.judged(changed, tmp_path / "reset")
+            if found.verdict == "pass":
+                survivors.append(finding.summary)
+    assert not survivors
 
 
 # --- calls --------------------------------------------------------------------------------------------
-
-
-INPUT_OUTPUT = {"type": "OSError", "errno": "EIO", "text": "broken"}
-OF_NO_KIND = {"type": "RuntimeError", "errno": None, "text": "broken"}
-NO_PACKET = {"type": "TimeoutError", "errno": None, "text": "no such packet came"}
-SOMEBODY = ["198.51.100.99", 7]
-SUCCESS: dict[str, Any] = {
-    "accept": [None, SOMEBODY],
-    "recvfrom": [b"success", SOMEBODY],
-    "recvmsg": [b"success", [], 0, SOMEBODY],
-}
-"""What a call gives that should have failed, where that is more than a value."""
-
-
-def broken_answers(record: CallRecord | StateRecord) -> Iterator[CallRecord | StateRecord]:
-    """The same call with another outcome; nothing where it gives nothing."""
-    if isinstance(record, StateRecord):
-        yield replace(record, state="CLOSING" if record.state != "CLOSING" else "LISTEN")
-    elif record.name == "sniff_packet":
-        yield replace(record, failure=NO_PACKET)
-    elif record.failure is not None:
-        yield replace(record, failure=INPUT_OUTPUT if record.failure["errno"] else OF_NO_KIND)
-        yield replace(record, failure=None, value=agent.encode(SUCCESS.get(record.name, b"success")))
-    elif record.value is not None:
-        yield replace(record, failure=INPUT_OUTPUT)
-        yield replace(record, value=agent.encode(other_value(agent.decode(record.value))))
-
-
-def other_value(value: Any) -> Any:
-    """Another value of that type, as far from it as can be."""
-    match value:
-        case bool():
-            return not value
-        case int():
-            return -7
-        case float():
-            return 99.5
-        case str():
-            return "another"
-        case bytes():
-            return b"\0 other bytes" + value[:1]
-        case dict():
-            return {key: other_value(part) for key, part in value.items()}
-        case [str(), int(), *_]:
-            return SOMEBODY
-        case list() | tuple() if value:
-            return [other_value(one) for one in value]
-        case list() | tuple():
-            return [b"something"]
-    return "another"
 
 
 def replayed(good: Good) -> Replay:
@@ -347,11 +321,7 @@ def test_no_broken_call_survives(good: Good) -> None:
     survivors = []
     for number, records in replay.answers.items():
         for place, record in enumerate(records):
-            if not isinstance(record, StateRecord) and (
-                number not in replay.judged or place + 1 < len(records)
-            ):
-                continue
-            for broken in broken_answers(record):
+            for broken in _breaks_of_call(replay, number, place, record):
                 answers = {**replay.answers, number: [*records[:place], broken, *records[place + 1 :]]}
                 try:
                     replay.play(answers)
@@ -359,3 +329,15 @@ def test_no_broken_call_survives(good: Good) -> None:
                     continue
                 survivors.append(f"step {number}: {broken}")
     assert not survivors, "\n".join(survivors)
+
+
+def _breaks_of_call(
+    replay: Replay, number: int, place: int, record: CallRecord | StateRecord
+) -> Iterator[CallRecord | StateRecord]:
+    """Another outcome where one is said; failure where success goes without saying."""
+    if isinstance(record, StateRecord) or (
+        number in replay.judged and place + 1 == len(replay.answers[number])
+    ):
+        yield from broken_answers(record)
+    elif number in replay.asked:
+        yield from failed(record)
