@@ -25,7 +25,7 @@ def page() -> str:
 
 
 def _beginning() -> Iterator[str]:
-    yield "Each scenario is a file of [scenarios/](../scenarios/): play it, read it, change it. The pictures are of"
+    yield "Each scenario is a file of `scenarios/`: play it, read it, change it. The pictures are of"
     yield "real runs; long ones are folded. `runner run scenarios/NAME.yaml` shows yours."
     yield ""
     for path in recorded.files():
@@ -42,6 +42,7 @@ def _entry(path: Path) -> Iterator[str]:
     yield f"Needs: {_needs(loaded)}." + (f" Cases: {len(cases)}." if len(cases) > 1 else "")
     kept = recorded.ladder(path)
     if kept is None:
+        yield from ("", "No picture: the machine that this page was made on lacks what it needs.")
         return
     shown = ", ".join(f"{name}={value}" for name, value in loaded.case.items())
     yield from (f"\nThe case {shown}:", "") if shown else ("",)
@@ -58,5 +59,17 @@ def first_sentence(text: str) -> str:
 def _needs(loaded: Scenario) -> str:
     hosts = [host.name for host in loaded.topology.hosts]
     needed = [f"{len(hosts)} hosts ({', '.join(hosts)})" if len(hosts) > 1 else f"the host {hosts[0]}"]
-    needed += [f"the {one}" if " " in one else f"networks with {one}" for one in loaded.requires]
+    needed += [_required(one) for one in loaded.requires]
     return ", ".join(needed)
+
+
+def _required(one: str) -> str:
+    """A requirement for people: `kernel tipc` is a kernel with tipc."""
+    kind, _, name = one.partition(" ")
+    match kind:
+        case "no":
+            return f"a kernel without {name.removeprefix('kernel ')}"
+        case "kernel":
+            return f"a kernel with {name}"
+        case _:
+            return f"the {one}" if name else f"networks with {one}"

@@ -9,6 +9,8 @@ import pytest
 from runner.guide import recorded, scenarios
 
 REMEDY = "run `make docs` and commit what it changed"
+OF_RARE_KERNELS = {"tipc"}
+"""Scenarios that hardly any machine can play: they may be without a picture."""
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +25,8 @@ def test_the_page_in_the_repository_is_made_from_these_scenarios(made: str) -> N
 def test_every_scenario_is_in_it_with_a_ladder(made: str) -> None:
     names = [path.stem for path in recorded.files()]
     assert re.findall(r"^## (\w+)$", made, re.M) == names
-    unrecorded = [path.stem for path in recorded.files() if recorded.ladder(path) is None]
-    assert not unrecorded, f"no ladder was recorded of {', '.join(unrecorded)}: {REMEDY}"
+    unrecorded = {path.stem for path in recorded.files() if recorded.ladder(path) is None}
+    assert unrecorded <= OF_RARE_KERNELS, f"no ladder was recorded of {', '.join(unrecorded)}: {REMEDY}"
 
 
 def test_no_ladder_is_of_a_scenario_that_there_is_not() -> None:
