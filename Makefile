@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 RUNNER := $(BIN)/runner
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo test check format lab-up lab-down lab-status images bench docs clean
+.PHONY: help .venv demo test check format lab-up lab-down lab-status images bench docs pictures site clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ demo: $(STAMP) ## play the TCP echo scenario: no Docker and no root needed
 
 test: $(STAMP) ## run all tests; what needs Docker or root is skipped with its reason where they are missing
 	@echo "Running all tests."
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP) ## format, lint, types, import rules and the tests that need neither root nor Docker
 	@echo "Checking the form."
@@ -40,7 +40,7 @@ check: $(STAMP) ## format, lint, types, import rules and the tests that need nei
 	@echo "Checking that imports flow downwards."
 	@$(BIN)/lint-imports >.venv/imports.log || { cat .venv/imports.log; exit 1; }
 	@echo "Running the tests that need neither root nor Docker."
-	@$(BIN)/python -m pytest -q -n 2 -m "not docker and not root and not slow"
+	@$(BIN)/python -m pytest -q -n 2 --hypothesis-profile brief -m "not docker and not root and not slow"
 
 format: $(STAMP) ## bring the code into the one form
 	@echo "Formatting."
@@ -71,6 +71,15 @@ docs: $(STAMP) ## make the pages of docs/ from the code and from recorded runs; 
 	@$(BIN)/python -m runner.pages
 	@echo "Making docs/scenarios.md and docs/c-and-python.md."
 	@$(BIN)/python -m runner.guide
+
+site: $(STAMP) ## build the documentation as a site in build/site; a dead link is an error
+	@echo "Building build/site."
+	@$(BIN)/python -m sphinx -q -W --keep-going -c docs -d build/trees . build/site
+	@echo "Open build/site/index.html."
+
+pictures: $(STAMP) ## make the pictures of the report page in docs/pictures; needs chromium
+	@echo "Making docs/pictures."
+	@$(BIN)/python -m runner.guide --pictures
 
 clean: $(STAMP) ## remove what killed runs left behind, and nothing else
 	@echo "Looking for what killed runs left behind."

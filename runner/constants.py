@@ -6,7 +6,7 @@ Whether a constant exists is known in the host that looks it up; here only slips
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, TypeAlias
 
 from runner.commands import Constant
@@ -97,10 +97,20 @@ def _differs_by_one(word: str, near: str) -> bool:
     return a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[:2] == b[:2][::-1] and a[2:] == b[2:])
 
 
-CONSTANT_SCHEMA: dict[str, Any] = {
-    "anyOf": [
-        {"type": "integer"},
-        {"type": "string", "pattern": r"^[A-Z0-9][A-Za-z0-9_]*( *\| *[A-Z0-9][A-Za-z0-9_]*)*$|\$"},
-    ]
-}
-ConstantName: TypeAlias = Annotated[Constant | int, Reads(constant(), CONSTANT_SCHEMA)]
+def constant_schema(*prefixes: str) -> dict[str, Any]:
+    """The JSON Schema of what `constant` reads: those often used by name, then any other that begins like them."""
+    known = [name for name in KNOWN_CONSTANTS if name.startswith(prefixes or "")]
+    word = rf"(?:{'|'.join(prefixes)})[A-Za-z0-9_]*" if prefixes else "[A-Z][A-Za-z0-9_]*"
+    others = {"type": "string", "pattern": rf"^[| ]*{word}(?:[| ]+{word})*[| ]*$|^[+-]?[0-9]|\$"}
+    return {"anyOf": [{"enum": known}, {"type": "integer"}, others]}
+
+
+def constants(*prefixes: str) -> Reads:
+    """How a key reads a constant that begins with one of these prefixes, and its JSON Schema."""
+    return Reads(constant(*prefixes), constant_schema(*prefixes))
+
+
+CONSTANT_SCHEMA = constant_schema()
+SHARED_SCHEMAS: Mapping[str, Any] = {"constant": CONSTANT_SCHEMA, "constant.MSG": constant_schema("MSG_")}
+"""Those that many keys have; `runner.schema` writes each once."""
+ConstantName: TypeAlias = Annotated[Constant | int, constants()]

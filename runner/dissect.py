@@ -112,17 +112,75 @@ def plain(value: Any) -> int | str | bytes | None:
     return str(value)
 
 
-def summary(data: bytes, link: int = ETHERNET) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Every layer of a frame with every field as scapy would show it: for reports."""
+@dataclass(frozen=True)
+class Field:
+    """A field of a layer as scapy shows it, and where its bytes are in the frame (no length: scapy does not tell)."""
+
+    name: str
+    value: str
+    begin: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of a frame: where its header is in the bytes, and every field."""
+
+    name: str
+    begin: int
+    length: int
+    fields: tuple[Field, ...]
+
+
+def anatomy(data: bytes, link: int = ETHERNET, carries: str = "") -> list[Layer]:
+    """Every layer of a frame with every field: for reports."""
     found = []
-    packet = dissected(data, link)
+    begin, packet = 0, dissected(data, link, carries)
     while packet.__class__.__name__ != "NoPayload":
-        fields = [
-            (one.name, str(one.i2repr(packet, packet.getfieldval(one.name)))) for one in packet.fields_desc
-        ]
-        found.append((packet.__class__.__name__, fields))
-        packet = packet.payload
+        header = packet.raw_packet_cache or b""
+        places = _places(packet, header)
+        fields = tuple(
+            Field(one.name, _shown(packet, one), begin + place[0], place[1])
+            for one, place in zip(packet.fields_desc, places, strict=True)
+        )
+        found.append(Layer(packet.__class__.__name__, begin, len(header), fields))
+        begin, packet = begin + len(header), packet.payload
     return found
+
+
+def _places(packet: Any, header: bytes) -> list[tuple[int, int]]:
+    """Where each field is in its layer's header: by building them anew, as long as that gives the same bytes."""
+    places: list[tuple[int, int]] = []
+    built: Any = b""
+    try:
+        for one in packet.fields_desc:
+            before = built
+            built = one.addfield(packet, built, packet.getfieldval(one.name))
+            begin, end = len(_whole(before)), _end(built)
+            same = header.startswith(_whole(built))
+            places.append((begin, end - begin) if same else (0, 0))
+    except Exception:  # scapy promises nothing about malformed bytes
+        pass
+    return places + [(0, 0)] * (len(packet.fields_desc) - len(places))
+
+
+def _whole(built: Any) -> bytes:
+    """The whole bytes of what scapy's fields are building: (bytes, bits, value) in the middle of a byte."""
+    return bytes(built[0] if isinstance(built, tuple) else built)
+
+
+def _end(built: Any) -> int:
+    """The end of the last byte of which a bit is there."""
+    return len(_whole(built)) + ((built[1] + 7) // 8 if isinstance(built, tuple) else 0)
+
+
+def _shown(packet: Any, described: Any) -> str:
+    """A field's value as scapy shows it; what it cannot show of hostile bytes, as Python does."""
+    value = packet.getfieldval(described.name)
+    try:
+        return str(described.i2repr(packet, value))
+    except Exception:  # scapy promises nothing about malformed bytes
+        return repr(value)
 
 
 # --- building -------------------------------------------------------------------------------------
@@ -157,6 +215,8 @@ _SORTS: tuple[tuple[str, Sort], ...] = (
     ("FlagsField", "flags"),
     ("PacketListField", "layers"),
     ("PacketField", "layers"),
+    ("ASN1F_CHOICE", "layers"),
+    ("ASN1F_SEQUENCE_OF", "layers"),
     ("TCPOptionsField", "options"),
     ("FieldListField", "list"),
     ("StrField", "bytes"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from lab.engine import Interface
 from runner import files, history, rundir, struck, transfers, wire
 from runner.errors import Blind, UsageError
 from runner.headers import decode
-from runner.history import CallRecord, FaultRecord, Record
+from runner.history import CallRecord, FaultRecord, MomentRecord, Record
 from runner.packets import Packet, Transmission
 from runner.rundir import CAPTURE, HISTORY, RunInfo
 from runner.sockets import AddressPair, SocketFacts, endpoint, sockets_of
@@ -128,10 +129,14 @@ class Evidence:
         """A captured packet as its host saw it: what it sent is the transmission, what arrived stands for
         itself.
         """
-        whole = self._copies[packet.number]
+        whole = self.whole(packet)
         if whole.sent is packet:
             return whole
         return replace(whole, sent=packet, arrivals=(packet,), lost=False)
+
+    def whole(self, packet: Packet) -> Transmission:
+        """The transmission that a captured packet is a copy of."""
+        return self._copies[packet.number]
 
     @cached_property
     def _copies(self) -> Mapping[int, Transmission]:
@@ -216,10 +221,29 @@ def load(folder: Path) -> Evidence:
         raise UsageError(f"{folder} is not the directory of a run: {error}") from None
     with _without_collection():
         packets, damage = _recorded(folder / CAPTURE, info.interfaces)
-        packets = list(transfers.told(packets))
-        found = struck.find((one for one in records if isinstance(one, FaultRecord)), packets)
-        pairing = wire.pair(packets, info.interfaces, info.captures, found)
-    return Evidence(info, records, tuple(packets), pairing.transmissions, pairing.copies, damage)
+        return _paired(info, records, list(transfers.told(packets)), damage)
+
+
+def _paired(info: RunInfo, records: Sequence[Record], packets: list[Packet], damage: str) -> Evidence:
+    """Evidence with its packets put together: what was sent, and what arrived of it."""
+    found = struck.find((one for one in records if isinstance(one, FaultRecord)), packets)
+    pairing = wire.pair(packets, info.interfaces, info.captures, found)
+    return Evidence(info, tuple(records), tuple(packets), pairing.transmissions, pairing.copies, damage)
+
+
+def evidence_until(whole: Evidence, moment: MomentRecord) -> Evidence:
+    """What there was to be seen at a moment of a run; what is missing of the whole is missing here too."""
+    records = whole.history[: whole.history.index(moment)]
+    packets = [one for one in whole.packets if one.time_ns <= moment.at_ns]
+    later = Counter(one.host for one in whole.packets[len(packets) :])
+    captures = {
+        host: replace(one, frames=one.frames - later[host]) for host, one in whole.info.captures.items()
+    }
+    known = whole.info.records
+    known = None if known is None else known - len(whole.history) + len(records)
+    info = replace(whole.info, captures=captures, records=known)
+    with _without_collection():
+        return _paired(info, records, packets, whole.damage)
 
 
 @contextmanager

@@ -31,6 +31,13 @@ _OF_SOCKET: dict[str, type[BaseException]] = {
 """Exceptions of the module `socket`, and what they are a kind of."""
 
 
+_OFTEN = (
+    "BlockingIOError", "BrokenPipeError", "ConnectionError", "ConnectionAbortedError", "ConnectionRefusedError",
+    "ConnectionResetError", "FileNotFoundError", "InterruptedError", "OSError", "OverflowError", "PermissionError",
+    "TimeoutError", "TypeError", "ValueError", "gaierror", "herror",
+)  # fmt: skip
+
+
 def exceptions() -> dict[str, type[BaseException]]:
     """Exception name -> class, for Python's own."""
     found = {
@@ -44,6 +51,15 @@ def exceptions() -> dict[str, type[BaseException]]:
 def errno_names() -> set[str]:
     """All errno names: this machine's and getaddrinfo's."""
     return {*errno.errorcode.values(), "EWOULDBLOCK", "ENOTSUP", "EDEADLOCK", *ADDRESS_ERRORS}
+
+
+FAILURE_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"enum": [*sorted(errno_names()), *_OFTEN]},
+        {"type": "string", "pattern": r"^[A-Z]+[a-z][A-Za-z]*$|^(timeout|error)$|\$"},
+    ]
+}
+"""Errno names, and the exceptions that calls of sockets raise often; which others there are depends on the Python."""
 
 
 def errno_number(name: str) -> int:

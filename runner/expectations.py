@@ -52,8 +52,11 @@ class Expectations:
                     item, f"an expectation is a map with one of the keys {', '.join(self._checks)}"
                 )
                 continue
-            held, item = holds(item, known, document)
-            check = self._expectation(item)
+            held, without = holds(item, known, document)
+            if not without.pairs:
+                self._wrong_kind(item, [])
+                continue
+            check = self._expectation(without)
             if held and check is not None:
                 found.append(check)
         return tuple(found)

@@ -20,6 +20,7 @@ from runner.model import MisplacedAt, Reader, Reads, Surroundings
 from runner.values import (
     DURATION_SCHEMA,
     TEXT_SCHEMA,
+    TRUTH_SCHEMA,
     WHOLE_SCHEMA,
     below,
     duration_text,
@@ -271,9 +272,10 @@ def expected_schema(single: Mapping[str, Any]) -> dict[str, Any]:
                 "type": "array",
                 "minItems": 1,
                 "items": {"anyOf": [dict(single), {"type": ["object", "string"]}]},
+                "description": "one of these",
             },
-            "has": dict(single),
-            "length": {"anyOf": [WHOLE_SCHEMA, RANGE_SCHEMA]},
+            "has": {"anyOf": [dict(single)], "description": "this is somewhere in it"},
+            "length": {"anyOf": [WHOLE_SCHEMA, RANGE_SCHEMA], "description": "how long it is: 4, or 1..10"},
         },
         "additionalProperties": False,
     }
@@ -284,10 +286,19 @@ RANGE_SCHEMA: dict[str, Any] = {"type": "string", "pattern": r"\.\."}
 _ERRNO_SCHEMA: dict[str, Any] = {"type": "string", "pattern": r"^E[A-Z0-9]+(_[A-Z]+)?$"}
 EXPECTED_WHOLE_SCHEMA = expected_schema({"anyOf": [WHOLE_SCHEMA, RANGE_SCHEMA, _ERRNO_SCHEMA]})
 EXPECTED_DURATION_SCHEMA = expected_schema({"anyOf": [DURATION_SCHEMA, RANGE_SCHEMA]})
-EXPECTED_BYTES_SCHEMA = expected_schema({"$ref": "#/$defs/bytes"})
+EXPECTED_BYTES_SCHEMA = expected_schema({"$ref": "#/definitions/bytes"})
 EXPECTED_TEXT_SCHEMA = expected_schema(TEXT_SCHEMA)
 EXPECTED_ADDRESS_SCHEMA = expected_schema({"type": "string"})
-EXPECTED_TRUTH_SCHEMA = expected_schema({"enum": [True, False, "true", "false"]})
+EXPECTED_TRUTH_SCHEMA = expected_schema(TRUTH_SCHEMA)
+SHARED_SCHEMAS: Mapping[str, Any] = {
+    "expected.whole": EXPECTED_WHOLE_SCHEMA,
+    "expected.duration": EXPECTED_DURATION_SCHEMA,
+    "expected.bytes": EXPECTED_BYTES_SCHEMA,
+    "expected.text": EXPECTED_TEXT_SCHEMA,
+    "expected.address": EXPECTED_ADDRESS_SCHEMA,
+    "expected.truth": EXPECTED_TRUTH_SCHEMA,
+}
+"""Those that many keys have; `runner.schema` writes each once."""
 
 
 def parts_schema(whole: Mapping[str, Any] | None, parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

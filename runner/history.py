@@ -128,17 +128,31 @@ class HostRecord:
     network: str = ""
 
 
-Record = StepRecord | CallRecord | StateRecord | FaultRecord | HostRecord
+@dataclass(frozen=True)
+class MomentRecord:
+    """An expectation was judged on what there was until then: the records before this one, and the packets to `at_ns`.
+
+    `number` counts the expectations of the scenario from 1; `path` and `line` are where it was asked for. Expectations
+    without such a moment are judged on the whole run.
+    """
+
+    kind: ClassVar[str] = "moment"
+    number: int
+    at_ns: int
+    path: str
+    line: int
+
+
+Record = StepRecord | CallRecord | StateRecord | FaultRecord | HostRecord | MomentRecord
 Keep = Callable[[Record], None]
 """Takes a record down."""
-KINDS: dict[
-    str, type[StepRecord] | type[CallRecord] | type[StateRecord] | type[FaultRecord] | type[HostRecord]
-] = {
+KINDS: dict[str, type[Record]] = {
     "step": StepRecord,
     "call": CallRecord,
     "state": StateRecord,
     "fault": FaultRecord,
     "host": HostRecord,
+    "moment": MomentRecord,
 }
 
 

@@ -102,7 +102,7 @@ class HostMap(Model):
     sysctls: TextMap = Field(default_factory=dict)
     env: TextMap = Field(default_factory=dict)
     files: Annotated[
-        Mapping[str, bytes], Reads(map_of(read_bytes), _texts_schema({"$ref": "#/$defs/bytes"}))
+        Mapping[str, bytes], Reads(map_of(read_bytes), _texts_schema({"$ref": "#/definitions/bytes"}))
     ] = Field(default_factory=dict)
     router: Truth = False
     nat: TextValue | None = None

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from runner import files, rundir, typed
 from runner.errors import Blind, UsageError
-from runner.evidence import Evidence
-from runner.history import FaultRecord, StepRecord
+from runner.evidence import Evidence, evidence_until
+from runner.history import FaultRecord, MomentRecord, StepRecord
+from runner.placing import Place
 from runner.verdict import Finding, Verdict, combine
 
 if TYPE_CHECKING:
@@ -44,15 +45,20 @@ class Judgement:
 def judge(evidence: Evidence, scenario: Scenario) -> Judgement:
     """Judge a run by its scenario. The same run directory always gives the same judgement."""
     findings = [*_steps(evidence), *_faults(evidence)]
-    for placed in scenario.expect:
+    moments = {one.number: one for one in evidence.history if isinstance(one, MomentRecord)}
+    for number, placed in enumerate(scenario.expect, 1):
+        if (moment := moments.get(number)) is not None:
+            placed = replace(placed, place=Place(moment.path, moment.line, 1))
+            findings.extend(examined(evidence_until(evidence, moment), placed, moment.path))
+            continue
         # the copy in the run directory is judged, and the file that was played is named
         here = placed.place.path == scenario.path
         path = evidence.info.scenario if here else placed.place.path
-        findings.extend(_examined(evidence, placed, path))
+        findings.extend(examined(evidence, placed, path))
     return Judgement(combine(finding.verdict for finding in findings), tuple(findings))
 
 
-def _examined(evidence: Evidence, placed: PlacedCheck, path: str) -> Iterator[Finding]:
+def examined(evidence: Evidence, placed: PlacedCheck, path: str) -> Iterator[Finding]:
     """The findings of one expectation, with its place."""
     found = list(_findings(evidence, placed))
     if not found:

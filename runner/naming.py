@@ -199,7 +199,7 @@ class NameCheck:
         else:
             self._source.maker = source
             if isinstance(source.step, CallStep) and source.step.expects_nothing:
-                source.judged_by_returns = True
+                source.judged_elsewhere = True
 
 
 _FITS: dict[ThingKind, tuple[ThingKind, ...]] = {

@@ -59,7 +59,7 @@ class Source:
     surroundings: Surroundings
     step: Step | None = None
     maker: Source | None = None
-    judged_by_returns: bool = False
+    judged_elsewhere: bool = False
     inner: tuple[PlacedStep, ...] = ()
 
     @cached_property
@@ -131,11 +131,13 @@ def _link(step: Step, source: Source, scope: Scope) -> None:
     """Tell a step what its own map does not say."""
     maker = source.maker
     if maker is None or source.kind.verb != "returns":
-        step.link(maker.step if maker else None, source.judged_by_returns, source.inner)
+        step.link(maker.step if maker else None, source.judged_elsewhere, source.inner)
         return
     words = {key: source.value[key] for key in OUTCOME_WORDS if key in source.value}
     judging = replace(maker, value={**without_outcome(maker.value), **words}, maker=None)
-    step.link(_settled(judging, scope))
+    awaited = _settled(judging, scope)
+    awaited.link(None, source.judged_elsewhere)
+    step.link(awaited)
 
 
 def without_outcome(value: Mapping[str, Any]) -> dict[str, Any]:

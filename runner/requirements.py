@@ -40,17 +40,24 @@ PACKAGES: Mapping[str, str] = {
 """A program of the scenarios -> Debian's packages that have it; on Ubuntu they have the same names."""
 
 
+_NOT = "no "
+"""Before `kernel NAME`: that the kernel does not have it, for scenarios that show what it says then."""
+
+
 def read_requirement(value: Any, around: Surroundings) -> str:
-    """One requirement: what networks pass (`OF_NETWORKS`), `program NAME` or `kernel NAME`."""
+    """One requirement: what networks pass (`OF_NETWORKS`), `program NAME`, `kernel NAME` or `no kernel NAME`."""
     text = read_text(value, around)
-    kind, _, name = text.partition(" ")
+    without = _NOT if text.startswith(f"{_NOT}kernel") else ""
+    kind, _, name = text.removeprefix(without).partition(" ")
     if text in OF_NETWORKS or (kind == "program" and name.strip()) or (kind == "kernel" and name in _SOCKETS):
         return text
     if kind == "kernel":
         message = f"what the kernel is asked for is one of {', '.join(_SOCKETS)}"
         near = suggestion(name, _SOCKETS)
-        raise Misplaced(message, length=max(1, len(text)), suggestion=f"kernel {near}" if near else "")
-    message = f"what can be required is {', '.join(OF_NETWORKS)}, program NAME or kernel NAME"
+        raise Misplaced(
+            message, length=max(1, len(text)), suggestion=f"{without}kernel {near}" if near else ""
+        )
+    message = f"what can be required is {', '.join(OF_NETWORKS)}, program NAME, kernel NAME or no kernel NAME"
     raise Misplaced(message, length=max(1, len(text)), suggestion=suggestion(text, OF_NETWORKS))
 
 
@@ -58,9 +65,10 @@ def check_hosts(requires: Sequence[str], lab: Lab) -> None:
     """Raise Unsupported where the kernel of a lab, or all of its hosts, lack what is required."""
     hosts = [host.name for host in lab.topology.hosts]
     for one in requires:
-        kind, _, name = one.partition(" ")
-        if kind == "kernel" and not _makes(lab, hosts[0], name):
-            raise Unsupported(f"the kernel has no {name}")
+        kind, _, name = one.removeprefix(_NOT).partition(" ")
+        unwanted = one.startswith(_NOT)
+        if kind == "kernel" and _makes(lab, hosts[0], name) == unwanted:
+            raise Unsupported(f"the kernel has {'' if unwanted else 'no '}{name}")
         if kind == "program" and not any([_has_program(lab, host, name) for host in hosts]):
             hint = f" (on Debian and Ubuntu: apt-get install {PACKAGES[name]})" if name in PACKAGES else ""
             raise Unsupported(f"no host has the program {name}{hint}")

@@ -6,6 +6,7 @@
     capture.pcapng    every packet, an interface for each end of each host, named `HOST:INTERFACE`
     HOST.stderr       what the host's agent and programs said
     verdict.json      the findings of the first judgement
+    report.html       the run as a page, where there is one: nothing reads it again
 
 Everything a verdict depends on is here; `runner judge` reads nothing else.
 """
@@ -24,12 +25,13 @@ from runner import files, typed
 from runner.errors import UsageError
 
 FORMAT = 1
-SCENARIO, INFO, HISTORY, CAPTURE, VERDICT = (
+SCENARIO, INFO, HISTORY, CAPTURE, VERDICT, REPORT = (
     "scenario.yaml",
     "run.json",
     "history.jsonl",
     "capture.pcapng",
     "verdict.json",
+    "report.html",
 )
 
 Ending = Literal["completed", "failed", "broken", "interrupted"]
@@ -108,7 +110,7 @@ def read_info(folder: Path) -> RunInfo:
         return RunInfo(**data, interfaces=interfaces, captures=captures, faults=faults)
     except FileNotFoundError:
         if not (folder / HISTORY).exists():
-            raise UsageError(f"{folder} is not the directory of a run: it has no {INFO}") from None
+            raise UsageError(f"{folder} is not the directory of a run: {_what_it_is(folder)}") from None
         raise UsageError(
             f"the run in {folder} did not come to its end: it goes on, or it was killed before its captures were "
             f"written; {HISTORY} has the steps up to there"
@@ -117,6 +119,19 @@ def read_info(folder: Path) -> RunInfo:
         raise UsageError(f"{folder / INFO} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"{folder} is not the directory of a run: {error}") from None
+
+
+def _what_it_is(folder: Path) -> str:
+    """What a folder without a run in it is, and which of its contents was probably meant."""
+    if not folder.is_dir():
+        return "there is no such folder" if not folder.exists() else "it is a file"
+    runs = sorted(folder.glob(f"*/{INFO}"), key=lambda path: path.parent.name)
+    if runs:
+        return f"it holds {len(runs):,} of them, and the last is {runs[-1].parent}"
+    scenarios = sorted(folder.glob("*.yaml"))
+    if scenarios:
+        return f"it holds scenarios. Show one, {scenarios[0]}, or play all: runner run {folder}"
+    return f"it has no {INFO}"
 
 
 def _interface(data: Mapping[str, Any]) -> Interface:

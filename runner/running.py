@@ -194,7 +194,7 @@ def one_after_another(
     for one in scenarios:
         engine = choice.engine_of(one.topology)
         watcher = audience.begin(one)
-        played = play_one(one, engine, new_folder(wanted.runs, one, engine.name), watcher, keep)
+        played = play_one(one, engine, new_folder(wanted.runs, words_of(one, engine.name)), watcher, keep)
         audience.end(played)
         results.append(played.result)
         if ends_all(played.result, wanted):
@@ -250,9 +250,13 @@ def exit_code(results: Sequence[Result], *, skips_are_errors: bool) -> int:
     return PASSED
 
 
-def new_folder(runs: Path, one: Scenario, engine: str) -> Path:
+def words_of(one: Scenario, engine: str) -> list[str]:
+    """What the directory of a case's run is called by."""
+    return [Path(one.path).stem, *one.case.values(), engine]
+
+
+def new_folder(runs: Path, words: Sequence[str]) -> Path:
     """Make the directory of a new run: `RUNS/20260131-235959-tcp_echo-netns`, numbered where it exists already."""
-    words = [Path(one.path).stem, *one.case.values(), engine]
     title = "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", word)[:40] for word in words)
     stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{title}"
     try:

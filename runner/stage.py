@@ -23,6 +23,7 @@ from runner.performing import (
     Performing,
     Watcher,
     overdue,
+    patience_s,
     polls_on,
     record_of_reply,
     record_of_step,
@@ -31,15 +32,14 @@ from runner.performing import (
 from runner.scenario import PlacedStep
 from runner.scope import Scope
 from runner.sniffing import Sniffer
+from runner.steps.base import PATIENCE_NS
 
-PATIENCE_NS = 5_000_000_000
-"""How long a scenario waits for a name, and for a pending call."""
 POLL_FIRST_S, POLL_LAST_S = 0.001, 0.02
 """The first and the longest pause between two tries of a `Poll`."""
 
 
 class Failed(Exception):
-    """A step failed, and said why in its record: `steps` end here."""
+    """A step failed, as its record and this say: `steps` end here."""
 
 
 class Stage:
@@ -48,11 +48,9 @@ class Stage:
     def __init__(
         self, lab: Lab, scope: Scope, keep: Keep, watcher: Watcher, sniffer: Sniffer, changes: Changes
     ) -> None:
-        self._lab = lab
+        self._lab, self._scope = lab, scope
         self._sniffer, self._changes = sniffer, changes
-        self._scope = scope
-        self._keep = keep
-        self._watcher = watcher
+        self._keep, self._watcher = keep, watcher
         self._exchange: Exchange[Performing] = Exchange({host: lab.agent(host) for host in scope.interfaces})
         self._pending: list[Performing] = []
         self._makers: dict[str, Performing] = {}
@@ -69,8 +67,8 @@ class Stage:
         """
         try:
             for placed in steps:
-                self._play_one(placed)
-            self._finish_pending()
+                self.perform(placed)
+            self.finish()
         except Failed:
             return False
         return True
@@ -85,7 +83,7 @@ class Stage:
                 self._say(self._next(), placed, None, "skipped", idle or f"{missing[0]} was never made")
                 continue
             try:
-                self._play_one(placed)
+                self.perform(placed)
             except Failed:
                 held = False
         return held
@@ -95,15 +93,17 @@ class Stage:
         for record in unanswered(self._exchange.unanswered()):
             self._keep(record)
 
-    def _play_one(self, placed: PlacedStep) -> None:
+    def perform(self, placed: PlacedStep) -> Performing:
+        """Play one step until it has ended, or is seen asleep where it says so; raises Failed, LabError."""
         self._wait_for_names(placed)
         performing = self._begin(placed)
         while not performing.done and not performing.pending:
             if not self._pump(performing.deadline_s) and time.monotonic() >= performing.deadline_s:
                 self._expire(performing)
         if performing.reason:
-            raise Failed
+            raise Failed(performing.reason)
         self._check_pending()
+        return performing
 
     def _begin(self, placed: PlacedStep) -> Performing:
         number = self._next()
@@ -123,7 +123,7 @@ class Stage:
         """Say that a step failed before it could begin."""
         self._last_reason = reason
         self._say(number, placed, None, self._failed(), reason)
-        return Failed()
+        return Failed(reason)
 
     def _next(self) -> int:
         self._number += 1
@@ -145,7 +145,7 @@ class Stage:
     def _carry_out(self, performing: Performing, command: Command) -> None:
         performing.command = command
         performing.began_ns = time.time_ns()
-        performing.deadline_s = time.monotonic() + performing.step.limit_ns / 1e9
+        performing.deadline_s = time.monotonic() + patience_s(performing.step, command)
         match command:
             case SniffPacket():
                 performing.pause_s = POLL_FIRST_S
@@ -235,7 +235,7 @@ class Stage:
         self._trying += 1
         try:
             for placed in steps:
-                self._play_one(placed)
+                self.perform(placed)
         except Failed:
             return False
         finally:
@@ -315,6 +315,7 @@ class Stage:
     # Ends
 
     def _finish(self, performing: Performing, value: Any) -> None:
+        performing.value = value
         for name in performing.placed.makes:
             if name not in self._scope.things:
                 self._scope.values[name] = value
@@ -375,10 +376,10 @@ class Stage:
         for performing in wrong:
             self._pending.remove(performing)
         if wrong:
-            raise Failed
+            raise Failed(wrong[0].reason)
 
-    def _finish_pending(self) -> None:
-        """Calls still pending when the steps end: waited for, but `forever` must be asleep still."""
+    def finish(self) -> None:
+        """Wait for the calls still pending when the steps end; `forever` must be asleep still. Raises Failed."""
         deadline_s = time.monotonic() + PATIENCE_NS / 1e9
         for performing in list(self._pending):
             if performing.step.blocks == "forever":

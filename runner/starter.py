@@ -8,9 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from runner.errors import UsageError
+from runner.schema import MODELINE
 
 STARTER = """\
-# Play it:            runner run {file}
+{modeline}# Play it:            runner run {file}
 # All steps there are: runner list steps    One of them: runner list steps connect
 name: {title}
 about: The client sends a question, the server answers it.
@@ -57,7 +58,7 @@ def write_starter(name: str) -> Path:
         raise UsageError(f"{name!r} does not make a good name; take letters, digits, - and _")
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(STARTER.format(file=path, title=title))
+            file.write(STARTER.format(modeline=MODELINE, file=path, title=title))
     except FileExistsError:
         raise UsageError(f"{path} exists already; nothing was written") from None
     except (FileNotFoundError, NotADirectoryError):

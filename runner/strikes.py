@@ -242,10 +242,14 @@ class Strikes:
         """No more frames will overtake those that faults hold: let them go."""
         self.processes.release()
 
-    def end(self) -> dict[str, FaultInfo]:
-        """Keep a record of every change, end the processes, and say what they counted."""
+    def take_down(self) -> None:
+        """Keep a record of every change since the last time."""
         for host, change in self.processes.changes():
             self._keep(self._record(host, change))
+
+    def end(self) -> dict[str, FaultInfo]:
+        """Keep a record of every change, end the processes, and say what they counted."""
+        self.take_down()
         counts = self.processes.end()
         told = {host: self._info(host, count) for host, count in counts.items()}
         return {host: _sum(self._left.get(host), info) for host, info in told.items()} | {

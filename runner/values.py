@@ -313,13 +313,19 @@ BYTES_SCHEMA: dict[str, Any] = {
         {
             "type": "object",
             "required": ["repeat", "times"],
-            "properties": {"repeat": {"$ref": "#/$defs/bytes"}, "times": {"$ref": "#/$defs/whole"}},
+            "properties": {
+                "repeat": {"$ref": "#/definitions/bytes"},
+                "times": {"$ref": "#/definitions/whole"},
+            },
             "additionalProperties": False,
         },
         {
             "type": "object",
             "required": ["random"],
-            "properties": {"random": {"$ref": "#/$defs/whole"}, "seed": {"$ref": "#/$defs/whole"}},
+            "properties": {
+                "random": {"$ref": "#/definitions/whole"},
+                "seed": {"$ref": "#/definitions/whole"},
+            },
             "additionalProperties": False,
         },
         {
@@ -337,7 +343,7 @@ BYTES_SCHEMA: dict[str, Any] = {
         {
             "type": "object",
             "required": ["join"],
-            "properties": {"join": {"type": "array", "items": {"$ref": "#/$defs/bytes"}}},
+            "properties": {"join": {"type": "array", "items": {"$ref": "#/definitions/bytes"}}},
             "additionalProperties": False,
         },
     ]
@@ -354,15 +360,18 @@ DURATION_SCHEMA: dict[str, Any] = {
     "pattern": r"^-?[0-9]+(\.[0-9]+)?(ns|us|ms|s|min|h)$|\$",
 }
 NAME_SCHEMA: dict[str, Any] = {"type": "string", "pattern": r"^[A-Za-z_$][A-Za-z0-9_$.+]*$"}
-SHARED_SCHEMAS: Mapping[str, Any] = {"bytes": BYTES_SCHEMA, "whole": WHOLE_SCHEMA}
-"""Schemas that refer to themselves; `runner.schema` puts them under `$defs`."""
+TRUTH_SCHEMA: dict[str, Any] = {"type": ["boolean", "string"], "pattern": r"^(true|false)$|\$"}
+SHARED_SCHEMAS: Mapping[str, Any] = {
+    "bytes": BYTES_SCHEMA, "whole": WHOLE_SCHEMA, "duration": DURATION_SCHEMA, "name": NAME_SCHEMA,
+}  # fmt: skip
+"""Schemas of values that many keys have, or that refer to themselves; `runner.schema` writes each once."""
 
 Text: TypeAlias = Annotated[str, Reads(read_text, TEXT_SCHEMA)]
 Whole: TypeAlias = Annotated[int, Reads(read_whole, WHOLE_SCHEMA)]
-Truth: TypeAlias = Annotated[bool, Reads(read_truth, {"enum": [True, False, "true", "false"]})]
+Truth: TypeAlias = Annotated[bool, Reads(read_truth, TRUTH_SCHEMA)]
 Duration: TypeAlias = Annotated[int, Reads(read_duration, DURATION_SCHEMA)]
 """Nanoseconds."""
-Bytes: TypeAlias = Annotated[bytes, Reads(read_bytes, {"$ref": "#/$defs/bytes"})]
+Bytes: TypeAlias = Annotated[bytes, Reads(read_bytes, {"$ref": "#/definitions/bytes"})]
 Name: TypeAlias = Annotated[str, Reads(read_name, NAME_SCHEMA)]
 Texts: TypeAlias = Annotated[
     tuple[str, ...], Reads(list_of(read_text), {"type": "array", "items": TEXT_SCHEMA})

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import signal
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("unhurried", deadline=None)  # how long an example takes is the machine's affair
-settings.load_profile("unhurried")
+# How long an example takes is the machine's affair.
+_UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", _UNHURRIED, max_examples=100)
+settings.register_profile("brief", _UNHURRIED, max_examples=15)  # for `make check`
+settings.load_profile("thorough")
 
 
 def pytest_configure() -> None:

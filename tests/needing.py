@@ -43,3 +43,18 @@ def compose_checkout(tmp_path: Path) -> Iterator[Path]:
             yield folder
         finally:
             compose_commands.down(lambda line: None)
+
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+"""The names that the browser has on Debian and elsewhere."""
+
+
+def need_chromium() -> str:
+    """The path of Chromium; skip the test where there is none, fail it there with CI=true."""
+    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if found is not None:
+        return found
+    reason = "Chromium is missing (on Debian: apt-get install chromium)"
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI has to have it: {reason}", pytrace=False)
+    pytest.skip(reason)

@@ -1,5 +1,5 @@
-"""Every scenario of the catalogue plays and passes, on each engine; what an engine or kernel lacks is skipped with its
-reason. One test a file and engine, so that several processes can share them (`pytest -n 2`).
+"""Every scenario of the catalogue says what it shows, and plays and passes in containers; what engine or kernel lack is
+skipped with its reason. On namespaces `test_mutations` plays each, before it breaks what was seen.
 """
 
 from __future__ import annotations
@@ -20,36 +20,13 @@ FOLDER = Path(__file__).resolve().parents[1] / "scenarios"
 FILES = sorted(FOLDER.glob("*.yaml"))
 
 
-def is_slow(path: Path) -> bool:
-    """Whether a scenario is tagged `slow`; read as text, so that a wrong file fails its own test only."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return any(line.startswith("tags:") and "slow" in line for line in lines)
-
-
-def played() -> list[object]:
-    """Every file, the slow ones with their mark."""
-    return [
-        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if is_slow(path) else []) for path in FILES
-    ]
-
-
-@pytest.mark.parametrize("path", played())
-def test_on_namespaces(path: Path, tmp_path: Path) -> None:
-    play_all(path, tmp_path, "netns")
-
-
 @pytest.mark.docker
-@pytest.mark.parametrize("path", played())
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_on_containers(path: Path, tmp_path: Path) -> None:
     need_docker()
-    play_all(path, tmp_path, "docker")
-
-
-def play_all(path: Path, folder: Path, engine: str) -> None:
-    """Play every case of a scenario; all must pass."""
     for number, case in enumerate(scenario.cases(path, {})):
         try:
-            run = play_file(path, folder / str(number), engine, dict(case))
+            run = play_file(path, tmp_path / str(number), "docker", dict(case))
         except Unsupported as lacks:
             pytest.skip(lacks.what)
         assert run.judgement.verdict == "pass", f"{' '.join(case.values())}\n{told(run.judgement)}"

@@ -67,7 +67,9 @@ def test_what_hosts_say_is_shown_and_not_run(tmp_path: Path) -> None:
     path, runs = tmp_path / "hostile.yaml", tmp_path / "runs"
     path.write_text(HOSTILE.replace("EVIL", json.dumps(EVIL)), encoding="utf-8")
     junit, events, summary = tmp_path / "junit.xml", tmp_path / "events.jsonl", tmp_path / "summary.md"
-    words = ("--engine", "netns", "--runs", runs, "--junit", junit, "--json", events, "--github", "-v")
+    tap = tmp_path / "result.tap"
+    reports = ("--junit", junit, "--json", events, "--tap", tap, "--github", "--html")
+    words = ("--engine", "netns", "--runs", runs, *reports, "-v")
     done = run(
         "run", path, *words, environment={"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_ACTIONS": "true"}
     )
@@ -83,8 +85,12 @@ def test_what_hosts_say_is_shown_and_not_run(tmp_path: Path) -> None:
     for line in events.read_text(encoding="utf-8").splitlines():
         json.loads(line)
     assert not set(events.read_text(encoding="utf-8")) & set("\x1b\x07\u202e")
+    assert "not ok 1" in tap.read_text(encoding="utf-8")
+    assert not set(tap.read_text(encoding="utf-8")) & set("\x1b\x07\u202e")
     _holds_no_html(summary.read_text(encoding="utf-8"))
-    for page in folder.glob("*.html"):
+    pages = list(folder.glob("*.html"))
+    assert pages
+    for page in pages:
         text = page.read_text(encoding="utf-8")
         assert "<script>alert" not in text and "<img src=x" not in text and "\x1b" not in text
 
@@ -142,13 +148,19 @@ def test_files_of_a_scenario_lie_beside_it(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("- sleep: 1ms\n", encoding="ascii")
     (tmp_path / "inside" / "link").symlink_to(tmp_path / "secret")
     os.mkfifo(tmp_path / "inside" / "pipe")
-    path = tmp_path / "inside" / "a.yaml"
-    for written in ("../secret", "link", str(tmp_path / "secret"), "/proc/self/environ", "pipe", "/dev/zero"):
-        for step in (f"include: {written}", f"a: {{sendto: s, to: 'b:7', data: {{file: {written}}}}}"):
-            path.write_text(
-                f"name: x\nhosts: [a, b]\nsteps:\n  - a: {{socket: s, type: SOCK_DGRAM}}\n  - {step}\n",
-                encoding="utf-8",
-            )
-            done = run("validate", path)
-            assert done.code == 2 and "cannot be read" in done.said, done.said
-            assert "is outside of the scenario's folder" in done.said or "not an ordinary file" in done.said
+    foreign = ("../secret", "link", str(tmp_path / "secret"), "/proc/self/environ", "pipe", "/dev/zero")
+    steps = [f"include: {written}" for written in foreign]
+    steps += [f"a: {{sendto: s, to: 'b:7', data: {{file: {written}}}}}" for written in foreign]
+    for number, step in enumerate(steps):
+        (tmp_path / "inside" / f"{number}.yaml").write_text(
+            f"name: x\nhosts: [a, b]\nsteps:\n  - a: {{socket: s, type: SOCK_DGRAM}}\n  - {step}\n",
+            encoding="utf-8",
+        )
+    done = run("validate", tmp_path / "inside")
+    assert done.code == 2
+    refused = {
+        re.search(r"(\d+)\.yaml:5:", line)
+        for line in done.said.splitlines()
+        if "is outside of the scenario's folder" in line or "not an ordinary file" in line
+    }
+    assert {int(one[1]) for one in refused if one} == set(range(len(steps))), done.said

@@ -33,7 +33,14 @@ def _parsed_by(parse: Callable[[str], _T]) -> Callable[[Any, Surroundings], _T]:
     return read
 
 
-FlowText: TypeAlias = Annotated[Flow, Reads(_parsed_by(flows.parse), _TEXT)]
+_FLOW = {
+    "type": "string",
+    "pattern": rf"^\s*({'|'.join(flows.PROTOCOLS)}|ip\.[0-9]+)(\s|$)|\$",
+    "examples": ["tcp c", "udp client server:53", "icmp"],
+}
+
+
+FlowText: TypeAlias = Annotated[Flow, Reads(_parsed_by(flows.parse), _FLOW)]
 LadderText: TypeAlias = Annotated[Ladder, Reads(_parsed_by(ladder.read), _TEXT)]
 ConditionsText: TypeAlias = Annotated[tuple[Condition, ...], Reads(_parsed_by(conditions.parse), _TEXT)]
 

@@ -66,7 +66,7 @@ def main() -> int:
         table.add_row(*row)
         console.print(f"  {row[0]}: {row[1]}, reference {row[2]}, ratio {row[3]}")
     console.print(table)
-    for more in ("floods", "first_packets", "faults", "captures", "scale"):
+    for more in ("catalogue", "floods", "first_packets", "faults", "captures", "watching", "scale"):
         subprocess.run([sys.executable, "-m", f"tests.bench.{more}"], cwd=ROOT, check=False)
     return 0
 

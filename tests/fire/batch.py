@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import re
 import sys
 import time
 import traceback
 from pathlib import Path
 
 from runner import cli
+from tests.fire.weighed import peak_bytes
 
 
 def main(words: list[str], folder: Path) -> None:
@@ -36,15 +36,9 @@ def main(words: list[str], folder: Path) -> None:
             "seconds": time.process_time() - began,
             "said": text[:2000],
             "escapes": "\x1b" in text,
-            "peak": _peak_bytes(),
+            "peak": peak_bytes(),
         }
         print(json.dumps(told))
-
-
-def _peak_bytes() -> int:
-    """The most memory of this program: ru_maxrss of getrusage(2) would count what its parent had when it began."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) << 10  # type: ignore[index]
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def experiment(
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended, all that it said, how long it took and the most memory it had."""
+    """How a command ended, all that it said, how long it took and the most memory it had (0: it was killed)."""
 
     code: int
     said: str
@@ -67,21 +67,29 @@ class Ended:
 def run(*words: str | Path, environment: dict[str, str] | None = None, folder: Path = ROOT) -> Ended:
     """Run the command line in a process of its own to its end; it has ten minutes."""
     began = time.monotonic()
-    with start(*words, environment=environment, folder=folder) as process:
+    weight, told = os.pipe()
+    program = [sys.executable, "-m", "tests.fire.weighed", str(told)]
+    with start(*words, environment=environment, folder=folder, program=program, keeps=[told]) as process:
+        os.close(told)
         assert process.stdout is not None
-        with Killer(process.pid, PATIENCE_S), process.stdout:
+        with Killer(process.pid, PATIENCE_S), process.stdout, os.fdopen(weight, "rb") as weighed:
             said = process.stdout.read()
-            _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    return Ended(process.returncode, said, time.monotonic() - began, usage.ru_maxrss << 10)
+            process.wait()
+            peak = int(weighed.read() or 0)
+    return Ended(process.returncode, said, time.monotonic() - began, peak)
 
 
 def start(
-    *words: str | Path, environment: dict[str, str] | None = None, folder: Path = ROOT
+    *words: str | Path,
+    environment: dict[str, str] | None = None,
+    folder: Path = ROOT,
+    program: Sequence[str] = RUNNER,
+    keeps: Sequence[int] = (),
 ) -> subprocess.Popen[str]:
     """Start the command line, with what it says on both streams in one pipe."""
     return subprocess.Popen(
-        [*RUNNER, *map(str, words)],
+        [*program, *map(str, words)],
+        pass_fds=keeps,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

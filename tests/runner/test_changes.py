@@ -11,6 +11,8 @@ from runner.rundir import CaptureInfo
 from tests.needing import need_docker
 from tests.playing import Played, play_text
 
+pytestmark = pytest.mark.slow  # plays on real hosts
+
 CONNECTED = """\
 name: a connection
 hosts: [server, client]

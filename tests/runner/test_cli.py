@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +17,8 @@ import yaml
 
 from lab import engine as engines
 from lab.errors import EngineMissing, LabError
-from runner import cli
+from runner import cli, schema
+from runner.checks import CHECKS
 from runner.errors import Mistake, ScenarioError, UsageError
 from tests.recorded import Recorded
 
@@ -149,6 +152,10 @@ def test_the_starter_is_a_scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     assert cli.main(["init", "mine"]) == 0
     assert cli.main(["validate", "mine.yaml"]) == 0
+    found = re.match(
+        r"# yaml-language-server: \$schema=(\S+)\n", Path("mine.yaml").read_text(encoding="utf-8")
+    )
+    assert found and json.loads(Path(found[1]).read_text(encoding="utf-8")) == schema.schema(CHECKS)
     # Other tools may read it with PyYAML's own scanner, which is narrower than libyaml's.
     assert yaml.load(Path("mine.yaml").read_text(encoding="utf-8"), Loader=yaml.SafeLoader)["name"] == "mine"
 
@@ -168,6 +175,18 @@ def test_a_run_that_was_killed_is_told_from_what_is_no_run(
     (folder / "history.jsonl").unlink()
     assert cli.main(["judge", str(folder)]) == 2
     assert "not the directory of a run: it has no run.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["show", "judge"])
+def test_a_folder_that_is_no_run_says_what_it_is(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        Recorded(["x", "y"]).write(tmp_path / "runs" / name)
+    assert cli.main([command, str(tmp_path / "runs")]) == 2
+    assert f"it holds 2 of them, and the last is {tmp_path / 'runs' / 'b'}" in capsys.readouterr().err
+    assert cli.main([command, str(ROOT / "scenarios")]) == 2
+    assert f"play all: runner run {ROOT / 'scenarios'}" in capsys.readouterr().err
 
 
 def test_the_latest_run_is_meant_where_none_is_named(tmp_path: Path) -> None:
@@ -248,7 +267,7 @@ def test_a_scenario_that_fails_is_1(played: Path, capsys: pytest.CaptureFixture[
     )
     assert cli.main(["run", str(path), "--engine", "netns"]) == 1
     written = capsys.readouterr().out
-    assert "lunch" in written and "time to learn" in written and "wrong.yaml:16" in written
+    assert "lunch" in written and "time to learn" in written and "wrong.yaml:17" in written
 
 
 def test_a_wrong_scenario_is_2_and_says_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

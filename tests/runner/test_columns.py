@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lab import capture, capture_index
@@ -13,8 +13,6 @@ from lab.capture import Frame
 from runner import columns
 from runner.headers import TCP, decode
 from tests.runner.scapy_frames import frames
-
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def check(path: Path, datas: list[bytes], link: int) -> None:
@@ -43,7 +41,6 @@ def with_padding(data: bytes) -> bytes:
     cuts=st.lists(st.integers(0, 90), max_size=12),
     padded=st.booleans(),
 )
-@few
 def test_frames_of_every_kind(
     tmp_path_factory: pytest.TempPathFactory, packets: list[bytes], cuts: list[int], padded: bool
 ) -> None:
@@ -58,7 +55,6 @@ def test_frames_of_every_kind(
     packets=st.lists(frames, min_size=1, max_size=8),
     link=st.sampled_from([(101, b""), (0, b"\2\0\0\0"), (113, bytes(14)), (276, None), (12, b"")]),
 )
-@few
 def test_frames_of_other_links(
     tmp_path_factory: pytest.TempPathFactory, packets: list[bytes], link: tuple[int, bytes | None]
 ) -> None:
@@ -74,7 +70,6 @@ def test_frames_of_other_links(
 
 
 @given(st.lists(st.binary(max_size=120), max_size=20))
-@few
 def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, datas: list[bytes]) -> None:
     begin = b"\2\0\0\0\0\1\2\0\0\0\0\2\x08\0E"
     check(

@@ -37,6 +37,7 @@ def shown(found: list[Ability]) -> str:
     return stream.getvalue()
 
 
+@pytest.mark.slow
 def test_this_machine_is_examined_for_real() -> None:
     found = {one.name: one for one in doctor.examine()}
     assert found["Python"].there and found["kernel"].there
@@ -79,6 +80,7 @@ def test_a_machine_without_tools_is_told_what_to_install(monkeypatch: pytest.Mon
     assert "apt-get install wireshark" in written
 
 
+@pytest.mark.slow
 def test_servers_that_are_missing_are_said_with_their_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         doctor.shutil, "which", lambda name, path="": None if name in ("bird", "cc") else name
@@ -89,6 +91,7 @@ def test_servers_that_are_missing_are_said_with_their_packages(monkeypatch: pyte
     assert doctor.can_play([found, Ability("engine netns", True, "works", needed=True)])
 
 
+@pytest.mark.slow
 def test_the_engine_behind_dockers_socket_is_named_with_what_it_cannot_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -108,6 +111,7 @@ exec setpriv --bounding-set -all --inh-caps -all "$@"
 """
 
 
+@pytest.mark.slow
 def test_a_machine_without_user_namespaces_for_real() -> None:
     """In a user namespace that may have no other below it, and without any capability."""
     if not shutil.which("unshare") or not shutil.which("setpriv"):

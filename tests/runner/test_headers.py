@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment, IPv6ExtHdrRouting
@@ -18,8 +18,6 @@ from runner.headers import decode, decode_quoted, is_group
 from runner.packets import Header
 from tests import frames as by_hand
 from tests.runner.scapy_frames import frames
-
-many = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def outermost(packet: ScapyPacket) -> tuple[ScapyPacket, int]:
@@ -90,7 +88,6 @@ ABSENT = (-1, "")
 
 
 @given(data=frames)
-@many
 def test_every_field_is_scapys(data: bytes) -> None:
     ours, theirs = as_columns(decode(data), data), columns(Ether(data))
     assert {name: ours.get(name) for name in theirs} == theirs
@@ -103,7 +100,6 @@ def test_every_field_is_scapys(data: bytes) -> None:
     changes=st.lists(st.tuples(st.integers(0, 80), st.integers(0, 255)), max_size=4),
     cut=st.integers(0, 60),
 )
-@many
 def test_what_is_read_of_a_damaged_frame_is_what_scapy_reads(
     data: bytes, changes: list[tuple[int, int]], cut: int
 ) -> None:
@@ -113,8 +109,10 @@ def test_what_is_read_of_a_damaged_frame_is_what_scapy_reads(
     whole = bytes(damaged[: max(14, len(damaged) - cut)])
     header = decode(whole)
     theirs_whole = Ether(whole)
-    if IPv6ExtHdrRouting in theirs_whole and theirs_whole[IPv6ExtHdrRouting].len % 2:
-        return  # scapy takes whole addresses only, RFC 8200 section 4.4 the length
+    if IPv6ExtHdrRouting in theirs_whole:
+        routing = theirs_whole[IPv6ExtHdrRouting]
+        if routing.len % 2 or len(routing.original) < 8 + 8 * routing.len:
+            return  # scapy takes the whole addresses that are there, RFC 8200 section 4.4 the length
     ours, theirs = as_columns(header, whole), columns(theirs_whole)
     unread = {"carried", "ether_type"}
     if header.version == 0:  # an EtherType of IP, but another version in the header
@@ -125,7 +123,6 @@ def test_what_is_read_of_a_damaged_frame_is_what_scapy_reads(
 
 
 @given(data=st.binary(max_size=120), link=st.sampled_from([0, 1, 12, 101, 108, 113, 228, 276, 999]))
-@many
 def test_any_bytes_are_read_without_an_error(data: bytes, link: int) -> None:
     for header in (decode(data, link), decode_quoted(data)):
         assert 0 <= header.length <= len(data)
@@ -133,7 +130,6 @@ def test_any_bytes_are_read_without_an_error(data: bytes, link: int) -> None:
 
 
 @given(data=frames)
-@many
 def test_a_frame_cut_anywhere_is_read_without_an_error(data: bytes) -> None:
     for end in range(len(data)):
         header = decode(data[:end])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runner import scenario
@@ -120,7 +120,6 @@ DOCUMENTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(DOCUMENTS)
 def test_any_arrangement_of_words_is_read_or_refused(tmp_path_factory: Any, document: dict[str, Any]) -> None:
     path: Path = tmp_path_factory.getbasetemp() / "arranged.yaml"

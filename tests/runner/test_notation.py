@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runner import flows, ladder, notation
@@ -28,7 +28,6 @@ def explained(evidence: Evidence, text: str, packets: list[Transmission], strict
     return Matcher(ladder.parse(text), evidence.owner, strict).match(packets).holds
 
 
-@settings(max_examples=100, deadline=None)
 @given(plays, st.sampled_from(["ip", "tcp", "udp", "icmp", "arp", "any"]), st.sampled_from([None, *HOSTS]))
 def test_a_recorded_ladder_passes(played: list[tuple[Any, ...]], protocol: str, at: str | None) -> None:
     evidence = evidence_of(played)
@@ -40,7 +39,6 @@ def test_a_recorded_ladder_passes(played: list[tuple[Any, ...]], protocol: str, 
         assert explained(evidence, "\n".join(lines), packets, strict)
 
 
-@settings(max_examples=100, deadline=None)
 @given(plays.filter(bool), st.data())
 def test_every_frame_has_its_line_and_needs_it(played: list[tuple[Any, ...]], data: st.DataObject) -> None:
     evidence = evidence_of(played)

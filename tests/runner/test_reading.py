@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import Misplaced, ScenarioError
@@ -101,7 +101,7 @@ def test_aliases_cannot_nest_deeper_than_what_is_written() -> None:
 def test_hostile_texts_are_refused_quickly(text: str) -> None:
     began = time.process_time()
     assert mistakes(text)
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 5
 
 
 def test_a_file_that_is_too_long_or_no_text(tmp_path: Path) -> None:
@@ -149,7 +149,6 @@ def test_suggestions() -> None:
     assert suggestion("xyz", ["server"]) == ""
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=200) | st.text(alphabet="[]{}:,-&*!|>'\"#%@ \n\tab1", max_size=200))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
@@ -162,7 +161,6 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert not document.mistakes
 
 
-@settings(max_examples=50, deadline=None)
 @given(data=st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.mktemp("bytes") / "x.yaml"

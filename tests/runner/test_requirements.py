@@ -17,13 +17,19 @@ from tests.playing import play_text
 PAIR = Topology.simple("a", "b")
 
 
-@pytest.mark.parametrize("text", [*requirements.OF_NETWORKS, "program sh", "kernel sctp"])
+@pytest.mark.parametrize("text", [*requirements.OF_NETWORKS, "program sh", "kernel sctp", "no kernel sctp"])
 def test_what_can_be_required_is_read(text: str) -> None:
     assert requirements.read_requirement(text, Surroundings()) == text
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"), [("forged-sauce", "forged-source"), ("kernel tipp", "kernel tipc"), ("program", "")]
+    ("text", "meant"),
+    [
+        ("forged-sauce", "forged-source"),
+        ("kernel tipp", "kernel tipc"),
+        ("no kernel tipp", "no kernel tipc"),
+        ("program", ""),
+    ],
 )
 def test_anything_else_is_a_mistake(text: str, meant: str) -> None:
     with pytest.raises(Misplaced) as wrong:
@@ -43,6 +49,13 @@ def test_hosts_are_asked_for_programs_and_kernels(tmp_path: Path) -> None:
         else:
             with pytest.raises(Unsupported, match="the kernel has no sctp"):
                 requirements.check_hosts(["kernel sctp"], lab)
+            requirements.check_hosts(["no kernel sctp"], lab)
+
+
+def test_a_kernel_that_has_it_is_refused_where_it_must_not(tmp_path: Path) -> None:
+    refused = pytest.raises(Unsupported, match="the kernel has udplite$")
+    with engines.find("netns").up(PAIR, logs=tmp_path) as lab, refused:
+        requirements.check_hosts(["kernel udplite", "no kernel udplite"], lab)
 
 
 def test_a_missing_server_is_said_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

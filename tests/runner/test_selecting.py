@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lab.faults import readable, selecting
@@ -37,8 +37,19 @@ def meant_by(*written: conditions.Condition) -> Test:
     return selecting.test_of([raw(one, lambda _, text: [text]) for one in written], Numbers())
 
 
+@given(frames, st.lists(st.tuples(st.integers(14, 80), st.integers(0, 255)), max_size=3), st.integers(0, 60))
+def test_the_length_of_a_payload_is_that_of_checks(
+    data: bytes, changes: list[tuple[int, int]], cut: int
+) -> None:
+    damaged = bytearray(data)
+    for at, value in changes:
+        damaged[at % len(damaged)] = value
+    whole = bytes(damaged[: max(14, len(damaged) - cut)])
+    header = decode(whole)
+    assert Headers(whole).payload == (header.length if header.payload >= 0 else -1)
+
+
 @given(frames)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_layers_and_fields_are_those_of_checks(data: bytes) -> None:
     seen, found = transmission(data), Headers(data)
     for layer in readable.LAYERS:
@@ -67,7 +78,6 @@ def fitting(field: str) -> st.SearchStrategy[Any]:
 
 
 @given(frames, st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_fault_means_the_frames_that_a_check_counts(data: bytes, choice: st.DataObject) -> None:
     seen = transmission(data)
     field = choice.draw(st.sampled_from(sorted(set(readable.FIELDS) - {"TCP.flags"})))
@@ -85,7 +95,6 @@ def test_a_fault_means_the_frames_that_a_check_counts(data: bytes, choice: st.Da
 
 
 @given(frames, st.integers(14, 80), st.sampled_from(readable.CHECKED), st.sampled_from(["=", "!="]))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_bad_checksums_are_those_that_checks_find(data: bytes, place: int, layer: str, sign: str) -> None:
     broken = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :] if place < len(data) else data
     (condition,) = conditions.parse(f"{layer}.chksum {sign} bad")
@@ -94,7 +103,6 @@ def test_bad_checksums_are_those_that_checks_find(data: bytes, place: int, layer
 
 
 @given(st.binary(max_size=40))
-@settings(max_examples=300, deadline=None)
 @example(bytes.fromhex("020405b4 0402 080a0000000100000002 01 030307"))
 @example(bytes.fromhex("0101050a0000000100000002 2204abcd"))
 @example(b"\x02")

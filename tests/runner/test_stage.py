@@ -64,6 +64,14 @@ def test_a_step_waits_five_seconds_at_most_and_then_says_so(tmp_path: Path) -> N
     assert played.calls("recv")[0].ended_ns is None
 
 
+def test_what_a_call_took_is_what_its_host_measured(tmp_path: Path) -> None:
+    steps = "  - server: {settimeout: conn, value: 200ms}\n"
+    steps += "  - server: {recv: conn, size: 1, raises: TimeoutError, takes: ..100ms}\n"
+    played = play_text(CONNECTED + steps, tmp_path)
+    (failed,) = played.steps("failed")
+    assert "expected it to take ..100ms, and it took 20" in failed.reason
+
+
 def test_later_steps_wait_for_names_never_for_sockets(tmp_path: Path) -> None:
     played = play_text(
         CONNECTED

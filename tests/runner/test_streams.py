@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runner import streams
@@ -14,7 +14,6 @@ from tests.recorded import Recorded
 PIECES = st.lists(st.tuples(st.integers(0, 39), st.integers(1, 20)), min_size=1, max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.binary(min_size=40, max_size=40), PIECES, st.booleans())
 def test_reassembly_gives_what_is_covered_from_the_beginning(
     data: bytes, pieces: list[tuple[int, int]], opened: bool

@@ -121,6 +121,7 @@ def wild(seed: int, count: int) -> Iterator[Frame]:
         yield chance.choice(flows).frame(time_ns)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_wild_connections_are_marked_as_tshark_marks_them(tmp_path: Path, seed: int) -> None:
     capture.write(tmp_path / "x.pcapng", wild(seed, 3000), [END])

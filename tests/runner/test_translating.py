@@ -9,6 +9,8 @@ import pytest
 from tests.needing import need_docker
 from tests.playing import play_text
 
+pytestmark = pytest.mark.slow  # plays on real hosts
+
 ENGINES = [pytest.param("netns", id="netns"), pytest.param("docker", id="docker", marks=pytest.mark.docker)]
 TWO_BEHIND = """\
 name: two behind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runner import wire
@@ -157,7 +157,6 @@ def test_owners_know_mapped_and_link_local_addresses() -> None:
     st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.sampled_from([0, 1, 1, 1, 2])), max_size=25),
     st.randoms(),
 )
-@settings(max_examples=60)
 def test_every_copy_is_paired_once_and_never_before_it_was_sent(
     sent: list[tuple[bytes, int]], random: Random
 ) -> None:
