@@ -120,14 +120,19 @@ NODAD, TENTATIVE = 2, 0x40
 PATIENCE_S = 20.0
 """The longest that a host waits for its switch."""
 FORGET = """
-ss --kill --tcp --numeric state time-wait; ip tcp_metrics flush all; ip neigh flush all
+ss --kill --tcp --numeric state fin-wait-1 state fin-wait-2 state closing state last-ack state time-wait
+ip tcp_metrics flush all; ip neigh flush all
 find /tmp /run -mindepth 1 ! -name healthy -delete
 if [ -e /sys/class/net/wire0 ]; then
     for link in /sys/class/net/*; do tc qdisc del dev "${link##*/}" clsact; done
     for link in /sys/class/net/wire?; do ip link del "${link##*/}"; done
 fi
 """
-"""What an agent that was killed left, detours of faults (`lab.faults.wires`) among it."""
+"""What an agent that was killed left, detours of faults (`lab.faults.wires`) among it.
+
+Connections whose processes are gone are the kernel's, which goes on with them for minutes: with what it sends again it
+would ask for neighbours before the run's own packets do, and those then wait for that question to be asked once more.
+"""
 
 
 def settle(wanted: dict[str, Any]) -> None:

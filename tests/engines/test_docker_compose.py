@@ -62,6 +62,22 @@ def test_nothing_of_a_run_meets_the_next_one(found: compose.ComposeLab, tmp_path
     assert "600.5" not in subprocess.run(top, capture_output=True, text=True, check=True).stdout
 
 
+def test_what_a_connection_leaves_with_its_kernel_is_gone(found: compose.ComposeLab, tmp_path: Path) -> None:
+    """A FIN that nobody acknowledges is sent for minutes (tcp_orphan_retries): it asks for its peer's address."""
+    with ENGINE.up(PAIR, logs=tmp_path) as lab:
+        assert isinstance(lab, Kills)
+        client = Remote(lab, "client")
+        ours, _ = client.connect_to(Remote(lab, "server"))
+        lab.kill("server")
+        client.call("send", b"anybody there", on=ours)
+    with ENGINE.up(PAIR, logs=tmp_path) as lab:
+        client = Remote(lab, "client")
+        assert client.run("ss", "-Htan") == ("", 0)
+        client.begin_capture()
+        client.connect_to(Remote(lab, "server"))
+        assert not [frame for frame in client.frames() if b"anybody there" in frame.data]
+
+
 def test_hosts_that_were_killed_or_paused_are_back(found: compose.ComposeLab, tmp_path: Path) -> None:
     with ENGINE.up(PAIR, logs=tmp_path) as lab:
         assert isinstance(lab, Kills) and isinstance(lab, Pauses)
