@@ -132,3 +132,15 @@ frames = st.builds(
     _frame, macs, macs, tags, st.one_of(ipv4, fragments4, ipv6, later_fragments6, arp, strange),
     st.sampled_from([b"", b"", b"\0" * 6]),
 )  # fmt: skip
+
+
+def _damage(frame: bytes, changes: list[tuple[int, int]], cut: int) -> bytes:
+    damaged = bytearray(frame)
+    for at, value in changes:
+        damaged[at % len(damaged)] = value
+    return bytes(damaged[: max(14, len(damaged) - cut)])
+
+
+_changes = st.lists(st.tuples(st.integers(0, 80), st.integers(0, 255)), max_size=4)
+damaged_frames = st.builds(_damage, frames, _changes, st.integers(0, 60))
+"""Frames with some bytes of their headers changed, or cut short."""

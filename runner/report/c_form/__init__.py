@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping
 
 from runner.history import CallRecord
 from runner.report.c_form.form import NO_CALL, CForm, Form, made_by, shorter
-from runner.report.c_form.library import LIBRARY, OF_KIND
+from runner.report.c_form.functions import FUNCTIONS, OF_KIND
 from runner.report.c_form.sockets import SOCKETS
 from runner.report.text import printable
 
 __all__ = ["FORMS", "NO_CALL", "CForm", "kinds_of", "of", "shorter"]
 
-FORMS: Mapping[str, Form] = {**SOCKETS, **LIBRARY}
+FORMS: Mapping[str, Form] = {**SOCKETS, **FUNCTIONS}
 """Name of a call -> how C writes it; what is not here is shown as Python wrote it."""
 _FAILING = {"inet_aton": "0", "inet_pton": "0", "gethostbyname": "NULL"}
 """What C gives where Python raises, of functions that set no errno."""

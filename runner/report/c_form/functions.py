@@ -219,7 +219,7 @@ def _sniff_packet(record: CallRecord) -> CForm:
     return CForm(f"recv(packets, {{{wanted}}}, size, 0)", "length", note=note)
 
 
-LIBRARY: Mapping[str, Form] = {
+FUNCTIONS: Mapping[str, Form] = {
     "bytearray": _buffer,
     "bytes": of_python,
     "end_input": _end_input,
