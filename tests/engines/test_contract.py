@@ -23,6 +23,7 @@ from lab.errors import HostGone, LabError, Unsupported
 from lab.topology import Host, Network, Topology
 from tests.engines import traces
 from tests.engines.remote import REUSE, WAIT_S, Remote
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow  # plays on real hosts again and again
 
@@ -34,16 +35,6 @@ PAIR = Topology.simple("server", "client")
 def with_server(**settings: Any) -> Topology:
     """A lab of two whose server has settings of its own."""
     return Topology((Host("server", **settings), Host("client")), PAIR.networks)
-
-
-def eventually(holds: Any, within_s: float = 10.0) -> bool:
-    """Whether something becomes true."""
-    deadline = time.monotonic() + within_s
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 # Names, addresses, calls

@@ -5,29 +5,23 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import select
-import signal
-import socket
 import subprocess
-import sys
 import tarfile
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab import docker_socket
 from lab.agent import decode
 from lab.channel import Channel
-from lab.container import IMAGE, OWNER_LABEL
 from lab.engine import Kills, Lab, Pauses
 from lab.engines.docker import ENGINE, clean_docker, connected
 from lab.errors import EngineMissing, HostGone, LabError, Unsupported
 from lab.topology import Host, Network, Topology
+from tests.engines import traces
 from tests.needing import need_docker
 
 pytestmark = pytest.mark.docker
@@ -41,10 +35,7 @@ def _docker() -> None:
 
 
 def ours() -> set[str]:
-    """Containers and networks that this process's engine made."""
-    me = f":{os.getpid()}:"
-    containers, networks = docker_socket.labelled(OWNER_LABEL)
-    return {one["Id"] for one in (*containers, *networks) if me in one["Labels"][OWNER_LABEL]}
+    return traces.made_by("docker", os.getpid())
 
 
 @pytest.fixture(scope="module")
@@ -255,6 +246,7 @@ def test_a_kill_is_a_power_cut(tmp_path: Path) -> None:
 
 
 def test_a_paused_host_answers_only_with_its_kernel(tmp_path: Path) -> None:
+    before = ours()
     with ENGINE.up(PAIR, logs=tmp_path) as lab:
         assert isinstance(lab, Pauses)
         a, b = lab.agent("a"), lab.agent("b")
@@ -270,7 +262,7 @@ def test_a_paused_host_answers_only_with_its_kernel(tmp_path: Path) -> None:
         lab.resume("b")
         assert "error" not in b.wait(asked, 5)
         lab.pause("b")  # leaving takes paused hosts down too
-    assert not any(one for one in ours() if one in lab.containers.values())  # type: ignore[attr-defined]
+    assert ours() == before
 
 
 def test_a_container_that_is_killed_from_outside_is_named(tmp_path: Path) -> None:
@@ -286,135 +278,3 @@ def test_what_a_host_says_on_stderr_is_kept(tmp_path: Path) -> None:
     with ENGINE.up(PAIR, logs=tmp_path) as lab:
         run(lab.agent("a"), "sh", "-c", "echo alas >&2")
     assert (tmp_path / "a.stderr").read_text() == "alas\n"
-
-
-# Docker and the runner that stop --------------------------------------------------------------------
-
-
-class Relay:
-    """Passes bytes on to the real Docker engine, until it is cut: then Docker is gone, as far as anybody sees."""
-
-    def __init__(self, path: Path) -> None:
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
-        self._listener.listen(50)
-        self._ends: dict[socket.socket, socket.socket] = {}
-        self._woken, self._wake = socket.socketpair()
-        self._cut = False
-        self._thread = threading.Thread(target=self._pass)
-        self._thread.start()
-
-    def _pass(self) -> None:
-        while not self._cut:
-            ready, _, _ = select.select([self._listener, self._woken, *self._ends], [], [])
-            for one in ready:
-                if one is self._listener:
-                    self._accept()
-                elif one in self._ends:
-                    self._move(one)
-
-    def _accept(self) -> None:
-        near, far = self._listener.accept()[0], socket.socket(socket.AF_UNIX)
-        far.connect(docker_socket.DEFAULT.removeprefix("unix://"))
-        self._ends |= {near: far, far: near}
-
-    def _move(self, one: socket.socket) -> None:
-        data = one.recv(1 << 16)
-        if data:
-            self._ends[one].sendall(data)
-            return
-        other = self._ends.pop(one)
-        self._ends.pop(other)
-        one.close()
-        other.close()
-
-    def cut(self) -> None:
-        self._cut = True
-        self._wake.send(b"x")
-        self._thread.join()
-        for one in (*self._ends, self._listener, self._woken, self._wake):
-            one.close()
-
-
-def test_docker_going_away_names_the_host_and_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    relay = Relay(tmp_path / "s")
-    before, made = ours(), set()
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
-    with pytest.raises(LabError) as error, ENGINE.up(PAIR, logs=tmp_path) as lab:
-        with monkeypatch.context() as real:
-            real.delenv("DOCKER_HOST")
-            made = ours() - before
-        relay.cut()
-        with pytest.raises(HostGone, match=r"host a is gone: .*does not answer"):
-            lab.agent("a").ask(timeout_s=10, do="interfaces")
-    assert "does not answer" in error.value.what and "start docker" in error.value.remedy
-    monkeypatch.delenv("DOCKER_HOST")
-    assert len(made) == 3
-    eventually(lambda: not ours() & made)  # hosts and switch ended with their input
-
-
-def eventually(true: Callable[[], bool], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-CHILD = """
-import sys, tempfile, time
-from pathlib import Path
-from lab.engines.docker import ENGINE
-from lab.topology import Host, Network, Topology
-topology = Topology((Host("a"), Host("b")), (Network("lab", ("a", "b")),))
-with tempfile.TemporaryDirectory() as logs, ENGINE.up(topology, logs=Path(logs)) as lab:
-    print("up", *lab.containers.values(), flush=True)
-    time.sleep(60)
-"""
-
-
-def mounts(container: str) -> list[dict[str, Any]]:
-    return list(docker_socket.get(f"/containers/{container}/json")["Mounts"])
-
-
-def volumes() -> set[str]:
-    return {one["Name"] for one in docker_socket.get("/volumes")["Volumes"] or ()}
-
-
-def test_a_runner_that_is_killed_leaves_nothing(pair: Lab) -> None:
-    mine = ours()
-    with subprocess.Popen(
-        [sys.executable, "-c", CHILD], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    ) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline().startswith("up")
-
-        def left(kind: int) -> list[str]:
-            found = docker_socket.labelled(OWNER_LABEL)[kind]
-            return [one["Id"] for one in found if f":{child.pid}:" in one["Labels"][OWNER_LABEL]]
-
-        hosts = left(0)
-        assert len(hosts) == 3 and not left(1)  # one of them the switch; no network
-        (folder,) = {mount["Name"] for host in hosts for mount in mounts(host) if mount["Type"] == "volume"}
-        assert folder in volumes()
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-        eventually(lambda: not left(0))  # hosts end with their input, and Docker removes them
-        eventually(lambda: folder not in volumes())  # with the last of them what they shared
-    assert ours() == mine  # nothing of a runner that lives
-    assert pair.agent("a").ask(do="interfaces")
-
-
-def test_clean_removes_hosts_too_and_says_what(tmp_path: Path) -> None:
-    """Hosts whose Docker did not see the runner go; these were never the runner's at all."""
-    name = f"socket-lab-test-{uuid.uuid4().hex[:8]}"
-    program = "from lab import owner; print(owner.this_process())"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    label = ["--label", f"{OWNER_LABEL}={done.stdout.strip()}"]
-    command = ["docker", "run", "--detach", "--init", "--network", "none", "--name", name, *label, IMAGE]
-    subprocess.run(command, capture_output=True, check=True)
-    assert f"container {name}" in clean_docker()
-    assert f"container {name}" not in clean_docker()

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from lab.container import IMAGE
-from tests.fire.measured import ECHO, Finding, eventually, experiment, run, start
+from tests.fire.measured import ECHO, Finding, experiment, run, start
 from tests.test_failures import gone
+from tests.waiting import eventually
 
 SIZES = ("4k", "12k", "20k", "32k", "48k", "1m")
 SLOW = """\

@@ -112,13 +112,3 @@ class Killer:
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
-
-
-def eventually(true: Callable[[], bool], seconds: float = 10) -> bool:
-    """Whether it becomes true within so long."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True

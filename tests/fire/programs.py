@@ -8,8 +8,9 @@ from pathlib import Path
 
 from lab.channel import KEPT_OF_STDERR
 from tests.fire.leftovers import Watched, adopting, in_docker
-from tests.fire.measured import EXPERIMENTS, Experiment, Finding, eventually, start
+from tests.fire.measured import EXPERIMENTS, Experiment, Finding, start
 from tests.test_failures import descendants
+from tests.waiting import eventually
 
 HEAD = "name: trouble\nhosts: [server, client]\nsteps:\n"
 ALIVE = "  - server: {run: [echo, alive], as: q}\n  - server: {stdout: q, gives: {has: alive}}\n"

@@ -12,8 +12,9 @@ from functools import partial
 from pathlib import Path
 
 from tests.fire.leftovers import Watched, adopting, in_docker
-from tests.fire.measured import ECHO, EXPERIMENTS, ROOT, Experiment, Finding, eventually, run, start
+from tests.fire.measured import ECHO, EXPERIMENTS, ROOT, Experiment, Finding, run, start
 from tests.test_failures import descendants
+from tests.waiting import eventually
 
 SEED = 20
 IN_A_ROW = {"netns": 200, "docker": 20}
