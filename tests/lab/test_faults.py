@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -213,6 +214,24 @@ def test_frames_that_are_all_put_off_keep_their_order(kind: str, count: int) -> 
     line = Line()
     line.begin(request(kind))
     assert numbers(passed(line, count)) == list(range(count))
+
+
+def test_what_faults_leave_behind_needs_no_garbage_collector() -> None:
+    """The fault process has none."""
+    line = Line()
+    line.relative = True
+    for kind in FAULTS:
+        line.begin(request(kind, probability=0.5, where=[["UDP.len", ">", 5]]))
+    gc.collect()
+    gc.disable()
+    try:
+        passed(line, 200)
+        line.heal("delay")
+        line.release()
+        assert len(line.changes) > 100
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_what_is_diverted_are_whole_protocols() -> None:
