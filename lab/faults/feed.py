@@ -36,8 +36,9 @@ from lab.faults.line import Line
 from lab.netlink import Netlink
 
 BUFFER_BYTES = 32 << 20
-MOST_CHANGES = 32
-"""How many changes one answer holds at most: nothing else is done meanwhile, and frames become due (0.1 ms)."""
+MOST_CHANGES = 2000
+FEW_CHANGES = 32
+"""How many changes one answer holds at most, and while frames wait for their time: nothing else is done meanwhile."""
 LONGEST_DRAIN_S = 0.5
 AWAKE_NS = 100_000
 """So long before a frame is due nobody sleeps any more: to be woken may take as long."""
@@ -197,8 +198,9 @@ class Feed:
 
     def do_changes(self, request: dict[str, Any]) -> dict[str, Any]:
         """Hand over the oldest changes."""
-        changes = self.line.changes[:MOST_CHANGES]
-        del self.line.changes[:MOST_CHANGES]
+        most = MOST_CHANGES if self.line.next_ns is None else FEW_CHANGES
+        changes = self.line.changes[:most]
+        del self.line.changes[:most]
         return {"changes": changes, "more": bool(self.line.changes)}
 
     def do_waits(self, request: dict[str, Any]) -> dict[str, Any]:
