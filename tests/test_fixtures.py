@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.engine import find
 from runner import evidence, history, rundir
 from runner.history import MomentRecord
 from tests.needing import ROOT, need_docker
 from tests.playing import play_text
+from tests.pytesting import play, prepare
 
 pytestmark = pytest.mark.slow
 BLOCKS = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/pytest.md").read_text(), re.M | re.S)
@@ -53,14 +53,7 @@ expect:
 
 @pytest.fixture(autouse=True)
 def ready(pytester: pytest.Pytester) -> None:
-    problem = find("netns").ready()
-    if problem is not None:
-        pytest.skip(str(problem))
-    pytester.makepyprojecttoml("[tool.pytest.ini_options]\naddopts = '--strict-markers'\n")
-
-
-def play(pytester: pytest.Pytester, *words: str, engine: str = "netns") -> pytest.RunResult:
-    return pytester.runpytest_subprocess("--lab-engine", engine, *words, timeout=120)
+    prepare(pytester)
 
 
 def runs(pytester: pytest.Pytester) -> list[Path]:

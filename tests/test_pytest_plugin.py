@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.engine import find
+from tests.pytesting import play, prepare
 
 pytestmark = pytest.mark.slow
 GOOD = """\
@@ -24,14 +24,7 @@ expect:
 
 @pytest.fixture(autouse=True)
 def ready(pytester: pytest.Pytester) -> None:
-    problem = find("netns").ready()
-    if problem is not None:
-        pytest.skip(str(problem))
-    pytester.makepyprojecttoml("[tool.pytest.ini_options]\naddopts = '--strict-markers'\n")
-
-
-def play(pytester: pytest.Pytester, *words: str) -> pytest.RunResult:
-    return pytester.runpytest_subprocess("--lab-engine", "netns", *words, timeout=120)
+    prepare(pytester)
 
 
 def test_each_case_is_a_test_and_other_files_are_left_alone(pytester: pytest.Pytester) -> None:
