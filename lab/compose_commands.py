@@ -55,7 +55,7 @@ def down(report: Reporter) -> None:
     _compose("down", "--timeout", "1", "--volumes")
     left = compose.containers(label)
     if left:
-        names = ", ".join(one["Names"][0].lstrip("/") for one in left)
+        names = ", ".join(docker_socket.name_of(one) for one in left)
         raise LabError(f"these containers are still there: {names}", "Remove them with docker rm --force.")
     report(f"The lab is down ({time.monotonic() - began:.1f} s); nothing of it is left.")
 

@@ -48,6 +48,12 @@ def labelled(label: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     return get("/containers/json", all="1", filters=filters), get("/networks", filters=filters)
 
 
+def name_of(container: dict[str, Any]) -> str:
+    """What a container in such a list is called; the beginning of its id where an engine that crashed has lost that."""
+    names = container["Names"] or [container["Id"][:12]]
+    return str(names[0]).lstrip("/")
+
+
 def address() -> str:
     """Where Docker is, as DOCKER_HOST says it."""
     return os.environ.get("DOCKER_HOST") or DEFAULT

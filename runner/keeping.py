@@ -143,7 +143,7 @@ def _containers() -> Iterator[Mapping[str, str]]:
     runs: dict[str, dict[str, str]] = {}
     for one in sorted(made, key=lambda one: int(one["Created"])):
         run = one["Labels"][RUN_LABEL]
-        host = one["Names"][0].removeprefix(f"/socket-lab-{run}").removeprefix("-")
+        host = docker_socket.name_of(one).removeprefix(f"socket-lab-{run}").removeprefix("-")
         if (
             host
         ):  # without one it is the run's switch: `lab.engines.docker_plan` calls them socket-lab-RUN-HOST

@@ -162,7 +162,7 @@ def clean_docker() -> list[str]:
         for one in containers:
             if owner.is_gone(one["Labels"][OWNER_LABEL]):
                 remove_container(client, one["Id"])
-                removed.append(f"container {one['Names'][0].lstrip('/')}")
+                removed.append(f"container {docker_socket.name_of(one)}")
     return removed
 
 

@@ -254,7 +254,7 @@ def _remove(client: Client, project: str) -> list[str]:
     containers, networks = docker_socket.labelled(label)
     side_by_side(lambda one: remove_container(client, one["Id"]), containers)
     side_by_side(lambda one: remove_network(client, one["Id"]), networks)
-    removed = [f"container {one['Names'][0].lstrip('/')}" for one in containers]
+    removed = [f"container {docker_socket.name_of(one)}" for one in containers]
     removed += [f"network {one['Name']}" for one in networks]
     with saying(f"removing the volumes and images of {project}"):
         for volume in client.volumes(filters={"label": [label]})["Volumes"] or ():

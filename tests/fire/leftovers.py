@@ -44,8 +44,12 @@ class Watched:
             self.namespaces |= namespaces_of(pid)
 
     def processes(self) -> list[int]:
-        """Those of its processes that live: adopted by us, or in a namespace that it made."""
-        adopted = set(descendants(os.getpid())) - self.before - {self.pid}
+        """Those of its processes that live: adopted by us, or in a namespace that it made.
+
+        What others have started that were there before is none of them.
+        """
+        others = self.before.union(*map(descendants, self.before))
+        adopted = set(descendants(os.getpid())) - others - {self.pid}
         inside = {pid for pid in _all() if self.namespaces & namespaces_of(pid)}
         return sorted(pid for pid in adopted | inside if not _collected(pid))
 
@@ -85,4 +89,4 @@ def in_docker(pid: int) -> list[str]:
     except LabError:
         return []
     mine = [one for one in (*containers, *networks) if f":{pid}:" in one["Labels"][OWNER_LABEL]]
-    return [str(one.get("Name") or one["Names"][0]) for one in mine]
+    return [str(one.get("Name") or docker_socket.name_of(one)) for one in mine]

@@ -157,7 +157,8 @@ def docker_restarted(folder: Path) -> Finding:
             assert "Docker engine does not answer any more" in " ".join(said.split()), said
             assert "Traceback" not in said
             docker.start()
-            assert run("clean", environment=docker.environment).code == 0
+            cleaned = run("clean", environment=docker.environment)
+            assert cleaned.code == 0, cleaned.said
             assert eventually(lambda: not docker.listed()), docker.listed()
     return Finding(
         2, f"exit code 3 within {longest:.1f} s, Docker named as the reason; nothing left after `clean`"

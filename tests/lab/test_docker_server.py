@@ -70,3 +70,15 @@ def test_another_engines_socket_is_named(tmp_path: Path, monkeypatch: pytest.Mon
 def _only_in(folder: Path) -> Any:
     real = docker_socket.other_sockets
     return lambda: [path for path in real() if path.startswith(str(folder))]
+
+
+@pytest.mark.parametrize(
+    ("listed", "name"),
+    [
+        ({"Names": ["/server", "/other/alias"], "Id": "f" * 64}, "server"),
+        ({"Names": [], "Id": "0123456789abcdef"}, "0123456789ab"),
+        ({"Names": None, "Id": "0123456789abcdef"}, "0123456789ab"),
+    ],
+)
+def test_a_container_whose_name_the_engine_has_lost_goes_by_its_id(listed: dict[str, Any], name: str) -> None:
+    assert docker_socket.name_of(listed) == name
