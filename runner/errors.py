@@ -5,12 +5,15 @@ Mistakes of the world are `lab.errors.LabError` (exit code 3).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 PASSED, FAILED, WRONG, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: all passed; a check or expectation failed; scenario or command line is wrong; could not run or
 could not see; interrupted."""
+
+MOST_SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,21 @@ class Mistake:
 
 
 class ScenarioError(Exception):
-    """The scenario is wrong: all its mistakes at once (exit code 2)."""
+    """The scenario is wrong: all its mistakes at once (exit code 2); the text has the first `MOST_SHOWN` of a file."""
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
-        super().__init__("\n".join(str(mistake) for mistake in mistakes))
+        super().__init__("\n".join(_shown(mistakes)))
         self.mistakes = tuple(mistakes)
+
+
+def _shown(mistakes: Sequence[Mistake]) -> Iterator[str]:
+    found, told = Counter(one.path for one in mistakes), Counter[str]()
+    for one in mistakes:
+        told[one.path] += 1
+        if told[one.path] <= MOST_SHOWN:
+            yield str(one)
+        elif told[one.path] == found[one.path]:
+            yield f"{one.path}: and {found[one.path] - MOST_SHOWN:,} more"
 
 
 class Misplaced(ValueError):

@@ -355,7 +355,8 @@ class Expansion:
             document.misplaced(path, wrong)
             return None
         except ScenarioError as error:
-            document.mistakes.extend(one for one in error.mistakes if one not in document.mistakes)
+            for one in error.mistakes:
+                document.keep(one)
             return None
         known = next((one for one in self.documents if one.path == included.path), None)
         if known is None:

@@ -105,6 +105,7 @@ class Document:
     mistakes: list[Mistake] = field(default_factory=list)
     root: AnyNode | None = None
     _lines: list[str] | None = None
+    _kept: set[Mistake] = field(default_factory=set)
 
     @property
     def lines(self) -> list[str]:
@@ -122,8 +123,12 @@ class Document:
         """Keep a mistake at a line and a column, both from 0; `length` 0 marks the rest of the line."""
         source = self.lines[line] if line < len(self.lines) else ""
         length = min(length or len(source.rstrip()) - column, max(1, len(source) - column))
-        one = Mistake(self.path, line + 1, column + 1, max(1, length), source, message, suggest)
-        if one not in self.mistakes:
+        self.keep(Mistake(self.path, line + 1, column + 1, max(1, length), source, message, suggest))
+
+    def keep(self, one: Mistake) -> None:
+        """Keep a mistake, once."""
+        if one not in self._kept:
+            self._kept.add(one)
             self.mistakes.append(one)
 
     def misplaced(self, node: AnyNode, wrong: Misplaced) -> None:

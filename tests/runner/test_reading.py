@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.errors import Misplaced, ScenarioError
+from runner.errors import MOST_SHOWN, Misplaced, Mistake, ScenarioError
 from runner.placing import texts_of
 from runner.reading import LARGEST_FILE, MapNode, Text, read_file, read_text, suggestion, value_of
 
@@ -19,6 +19,27 @@ def mistakes(text: str) -> list[tuple[int, int, str]]:
     with pytest.raises(ScenarioError) as caught:
         read_text(text, "f.yaml")
     return [(one.line, one.column, one.message) for one in caught.value.mistakes]
+
+
+def test_of_many_mistakes_the_first_of_each_file_are_told() -> None:
+    made = [
+        Mistake(path, number, 1, 1, "x", f"wrong {number}")
+        for path in ("a", "b")
+        for number in range(MOST_SHOWN + 7)
+    ]
+    error = ScenarioError([*made, Mistake("c", 1, 1, 1, "x", "wrong")])
+    assert len(error.mistakes) == len(made) + 1
+    heads = [line for line in str(error).splitlines() if line[0] in "abc"]
+    last = f"a:{MOST_SHOWN - 1}:1: wrong {MOST_SHOWN - 1}"
+    assert heads[MOST_SHOWN - 1 : MOST_SHOWN + 2] == [last, "a: and 7 more", "b:0:1: wrong 0"]
+    assert heads[-2:] == ["b: and 7 more", "c:1:1: wrong"]
+
+
+def test_a_mistake_is_kept_once() -> None:
+    document = read_text("a: 1\n", "f.yaml")
+    for message in ("one", "other", "one"):
+        document.mistake_at(0, 0, 1, message)
+    assert [one.message for one in document.mistakes] == ["one", "other"]
 
 
 def test_every_scalar_keeps_its_written_text() -> None:
