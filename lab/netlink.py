@@ -10,6 +10,7 @@ import errno
 import os
 import socket
 import struct
+import time
 from collections.abc import Iterable, Iterator
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
@@ -34,12 +35,15 @@ _IFA_F_NODAD = 0x02
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY = 1, 4, 5
 _RT_TABLE_MAIN, _RTPROT_BOOT, _RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK, _RTN_UNICAST = 254, 3, 0, 253, 1
 _NDA_DST, _NDA_LLADDR, _NUD_PERMANENT = 1, 2, 0x80
+SETTLE_S = 10.0
 IFF_UP = 0x1
 OPERSTATE_UP = 6
 """IF_OPER_UP of RFC 2863, section 3.1.14: packets pass."""
 
 _SOL_NETLINK, _NETLINK_CAP_ACK, _NETLINK_EXT_ACK = 270, 10, 11
 _CHUNK = 96 * 1024
+_LONGEST = 1 << 15
+"""Bytes of the longest message that is read: an acknowledgement, or what there is to say of one link."""
 _FENCE_SEQUENCE = 0xFFFFFFFF
 
 
@@ -244,7 +248,7 @@ class Netlink:
         self._socket.send(b"".join([*messages, fence]))
         refused: NetlinkError | None = None
         while True:
-            for kind, flags, sequence, body in messages_of(self._socket.recv(1 << 18)):
+            for kind, flags, sequence, body in messages_of(self._socket.recv(_LONGEST)):
                 if kind != _NLMSG_ERROR:
                     continue
                 if sequence == _FENCE_SEQUENCE:
@@ -265,12 +269,25 @@ class Netlink:
     def operstate(self, index: int) -> int:
         """The operational state of a link (RFC 2863): `OPERSTATE_UP` when packets pass."""
         self._socket.send(get_link(index))
-        for kind, flags, _, body in messages_of(self._socket.recv(1 << 18)):
+        for kind, flags, _, body in messages_of(self._socket.recv(_LONGEST)):
             if kind == _NLMSG_ERROR:
                 raise _refusal(flags, body)
             if kind == RTM_NEWLINK:
                 return attributes_of(body[16:])[IFLA_OPERSTATE][0]
         raise NetlinkError(0, f"no answer about link {index}")
+
+    def settle(self, links: Iterable[int]) -> None:
+        """Wait until each of these links says that it is up: the first packets are lost otherwise.
+
+        The kernel's link watch runs behind; to be asked about one link makes it catch up (linkwatch_sync_dev). Raises
+        OSError (ETIMEDOUT) after `SETTLE_S`.
+        """
+        deadline = time.monotonic() + SETTLE_S
+        for index in links:
+            while self.operstate(index) != OPERSTATE_UP:
+                if time.monotonic() > deadline:
+                    raise OSError(errno.ETIMEDOUT, f"link {index} does not come up")
+                time.sleep(0.0005)
 
     def close(self) -> None:
         self._socket.close()

@@ -19,7 +19,6 @@ import json
 import os
 import select
 import socket
-import time
 
 from lab import netlink
 from lab.netlink import Netlink
@@ -117,7 +116,7 @@ class Switch:
             os.close(descriptors[0])
         _say(connection, "")
         if connection.recv(10) == b"up":
-            self._settle(self.ports[host])
+            self._netlink.settle(self.ports[host])
             _say(connection, "")
 
     def _plug(self, host: str, namespace: int) -> None:
@@ -142,15 +141,6 @@ class Switch:
             )
             self._netlink.do([pair, netlink.set_link(port, up=True, master=FIRST_BRIDGE + end["network"])])
             ports.append(port)
-
-    def _settle(self, ports: list[int]) -> None:
-        """Wait until all ports are up: the first packets would be lost otherwise (see `Wiring`)."""
-        deadline = time.monotonic() + PATIENCE_S
-        for port in ports:
-            while self._netlink.operstate(port) != netlink.OPERSTATE_UP:
-                if time.monotonic() > deadline:
-                    raise OSError(errno.ETIMEDOUT, "the links do not come up")
-                time.sleep(0.0005)
 
 
 def _say(connection: socket.socket, text: str) -> None:

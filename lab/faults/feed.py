@@ -19,7 +19,6 @@ Answers: an object; with "error", a text, where the request could not be carried
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import gc
 import json
@@ -40,8 +39,10 @@ MOST_CHANGES = 2000
 FEW_CHANGES = 32
 """How many changes one answer holds at most, and while frames wait for their time: nothing else is done meanwhile."""
 LONGEST_DRAIN_S = 0.5
-AWAKE_NS = 100_000
-"""So long before a frame is due nobody sleeps any more: to be woken may take as long."""
+AWAKE_NS, AWAKE_AMONG_OTHERS_NS = 100_000, 1_000_000
+"""So long before a frame is due nobody sleeps any more: to be woken may take as long, and longer without privilege."""
+ANSWER_NS, PATIENCE_NS = 300_000, 20_000_000
+"""To answer a request may take so long; until no frame is due meanwhile it waits, but no longer than that."""
 _PR_SET_TIMERSLACK = 29
 
 
@@ -56,22 +57,26 @@ class Feed:
         self._seen = self._left = 0
         self._taken: list[int] = []
         self._lost_before = 0
+        self._asked_ns = 0
+        self._awake_ns = AWAKE_NS
         self._ended = False
 
     def serve(self, reader: int, writer: int) -> None:
         """Carry out requests until the end of input."""
         gc.disable()  # it makes no cycles, and to look for some takes longer than a frame may be late
         ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)  # else a delay is 50 us late
-        with contextlib.suppress(
-            OSError
-        ):  # only root of the machine may; programs wait then, and not the wire
+        try:  # programs wait then, and not the wire: only root of the machine may, and not in every container
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        except OSError:
+            self._awake_ns = AWAKE_AMONG_OTHERS_NS
         rest = b""
         try:
             while True:
                 for descriptor in self._wait(reader):
                     if descriptor != reader:
                         self._read(int(descriptor))
+                        continue
+                    if self._puts_off():
                         continue
                     data = os.read(reader, 1 << 16)
                     if not data:
@@ -93,9 +98,18 @@ class Feed:
         """Send what is due, then wait for frames, a request, or the time of the next frame that is due."""
         self._send(self.line.due(time.time_ns()))
         due = self.line.next_ns
-        timeout = None if due is None else max(0, due - time.time_ns() - AWAKE_NS) / 1e9
+        timeout = None if due is None else max(0, due - time.time_ns() - self._awake_ns) / 1e9
         watched = [reader, *(one.socket.fileno() for one in self._intakes)]
         return select.select(watched, [], [], timeout)[0]
+
+    def _puts_off(self) -> bool:
+        """Whether the request that is there has to wait, since a frame would become due while it is answered."""
+        now, due = time.time_ns(), self.line.next_ns
+        self._asked_ns = self._asked_ns or now
+        if due is not None and due - now < ANSWER_NS and now - self._asked_ns < PATIENCE_NS:
+            return True
+        self._asked_ns = 0
+        return False
 
     # frames
 
@@ -116,6 +130,10 @@ class Feed:
             return count
         unchanged: list[int] = []
         for slot in range(count):
+            if self._has_due():
+                self._send_slots(number, unchanged)
+                unchanged = []
+                self._send(self.line.due(time.time_ns()))
             sent_ns = intake.time_ns(slot)
             frame = Frame(bytes(intake.frame(slot)), sent_ns, sent_ns, number)
             left = self.line.take(frame)
@@ -127,6 +145,10 @@ class Feed:
             self._send(left)
         self._send_slots(number, unchanged)
         return count
+
+    def _has_due(self) -> bool:
+        due = self.line.next_ns
+        return due is not None and due <= time.time_ns()
 
     def _send_slots(self, number: int, slots: list[int]) -> None:
         if slots:
