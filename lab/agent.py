@@ -91,6 +91,7 @@ Values (`encode` and `decode` are the one definition; the runner imports them fr
 
 from __future__ import annotations
 
+import _thread  # `threading` would put itself in order in every host that is forked, which takes a tenth of all
 import binascii
 import errno
 import json
@@ -99,7 +100,6 @@ import select
 import socket
 import struct
 import sys
-import threading
 import time
 from collections import deque
 from functools import partial
@@ -418,7 +418,7 @@ class Job:
         self.done = False
         self.finished: Any = None
         if request["do"] in ("privileges", "quit"):
-            self.finished = threading.Lock()
+            self.finished = _thread.allocate_lock()
             self.finished.acquire()
 
 
@@ -453,28 +453,27 @@ class Crew:
         self._carry_out = carry_out
         self._refuse = refuse
         self._prepare = prepare
-        self._counting = threading.Lock()
+        self._counting = _thread.allocate_lock()
         self._free = 0
         self._raised: Optional[BaseException] = None
         self.retired = False
 
     def start(self) -> None:
-        """Start the first two threads; raises what `prepare` raises in them."""
-        for _ in range(2):
-            prepared = threading.Lock()
-            prepared.acquire()
-            if not self._grow(prepared):
-                raise no_thread()
-            prepared.acquire()
-            if self._raised is not None:
-                raise self._raised
+        """Start the first thread; raises what `prepare` raises in it."""
+        prepared = _thread.allocate_lock()
+        prepared.acquire()
+        if not self._grow(prepared):
+            raise no_thread()
+        prepared.acquire()
+        if self._raised is not None:
+            raise self._raised
 
     def _grow(self, prepared: Any = None) -> bool:
         """One thread more; False where the host has all that it may have (pthread_create(3): EAGAIN)."""
         with self._counting:
             self._free += 1
         try:
-            threading.Thread(target=self._work, args=(prepared,), daemon=True).start()
+            _thread.start_new_thread(self._work, (prepared,))
         except RuntimeError:
             with self._counting:
                 self._free -= 1
@@ -492,7 +491,7 @@ class Crew:
                 return
             finally:
                 prepared.release()
-        thread = threading.get_native_id()
+        thread = _thread.get_native_id()
         while not self.retired:
             with self._reading:
                 job = None if self.retired else self._next_job()
@@ -524,23 +523,43 @@ class Crew:
         return False
 
 
+class Bell:
+    """What one thread waits for, and any may ring; it is heard once, however often it rang since."""
+
+    def __init__(self) -> None:
+        self._silence = _thread.allocate_lock()
+        self._silence.acquire()
+
+    def ring(self) -> None:
+        """Let it go on: now, or as soon as it waits."""
+        try:
+            self._silence.release()
+        except RuntimeError:  # it rings already
+            return
+
+    def wait(self) -> None:
+        """Wait until it rings."""
+        self._silence.acquire()
+
+
 class Chores:
     """What the main thread does, in order: all that needs privileges that calls may have lost."""
 
     def __init__(self) -> None:
         self._tasks: deque[Callable[[], None]] = deque()
-        self._count = threading.Semaphore(0)
+        self._wanted = Bell()
 
     def add(self, task: Callable[[], None]) -> None:
         """Have the main thread do this, after what it has been given before."""
         self._tasks.append(task)
-        self._count.release()
+        self._wanted.ring()
 
     def do(self) -> NoReturn:
         """Do them as they come."""
         while True:
-            self._count.acquire()
-            self._tasks.popleft()()
+            self._wanted.wait()
+            while self._tasks:
+                self._tasks.popleft()()
 
 
 # --- asleep in the kernel -------------------------------------------------------------------------
@@ -627,20 +646,20 @@ class Watcher:
         self._notify = notify
         self._chores = chores
         self._watched: list[Watch] = []
-        self._wanted = threading.Event()
+        self._wanted = Bell()
         self._started = False
 
     def add(self, job: Job) -> None:
         """Watch the call that this thread is about to make."""
         self._watched.append(Watch(job))
-        self._wanted.set()
+        self._wanted.ring()
         if not self._started:
             self._chores.add(self._start)
 
     def _start(self) -> None:
         if not self._started:
             try:
-                threading.Thread(target=self._run, daemon=True).start()
+                _thread.start_new_thread(self._run, ())
                 self._started = True
             except RuntimeError:  # the host has all the processes that it may have: later, then
                 time.sleep(WATCH_S)
@@ -649,18 +668,15 @@ class Watcher:
     def _run(self) -> None:
         while True:
             self._wanted.wait()
-            time.sleep(WATCH_S)
-            for watch in list(self._watched):
-                called = "" if watch.job.done else watch.asleep()
-                if called:
-                    self._notify(watch.job, time.time_ns(), called)
-                if called or watch.job.done:
-                    self._watched.remove(watch)
-                    watch.close()
-            if not self._watched:
-                self._wanted.clear()
-                if self._watched:  # one came between the look and the clearing
-                    self._wanted.set()
+            while self._watched:
+                time.sleep(WATCH_S)
+                for watch in list(self._watched):
+                    called = "" if watch.job.done else watch.asleep()
+                    if called:
+                        self._notify(watch.job, time.time_ns(), called)
+                    if called or watch.job.done:
+                        self._watched.remove(watch)
+                        watch.close()
 
 
 # --- programs -------------------------------------------------------------------------------------
@@ -669,7 +685,7 @@ LONGEST_LINE = 4095
 END_OF_FILE, LITERAL_NEXT = b"\x04", b"\x16"
 
 
-STARTING = threading.Lock()
+STARTING = _thread.allocate_lock()
 STARTED: set[int] = set()
 """Process ids of programs and children: whoever started them collects how they ended. The lock guards the moment
 at which a process is there and its number not yet here."""
@@ -684,8 +700,8 @@ class Program:
         self._terminal, slave = os.openpty()
         os.set_inheritable(self._terminal, False)
         self._unread = b""
-        self._reading = threading.Lock()
-        self._reaping = threading.Lock()
+        self._reading = _thread.allocate_lock()
+        self._reaping = _thread.allocate_lock()
         try:
             quieten(slave)
             with STARTING:
@@ -1285,12 +1301,12 @@ class Capture:
             self._spool, self._spooled = open_spool(), 0
             self._segments: deque[tuple[int, int]] = deque()
             self._names: dict[int, str] = {}
-            self._lock = threading.Lock()
+            self._lock = _thread.allocate_lock()
             listen_everywhere(self._socket)
         except BaseException:
             self._socket.close()
             raise
-        threading.Thread(target=self._run, daemon=True).start()
+        _thread.start_new_thread(self._run, ())
 
     def leave_out(self, macs: list[bytes]) -> None:
         """See nothing more of what these MACs send to groups: the host does not get it either."""
@@ -1572,13 +1588,15 @@ def names_made(request: dict[str, Any]) -> list[str]:
 
 
 class Agent:
-    """One host's agent: reads requests in the thread that serves, has them carried out in others."""
+    """One host's agent: reads requests in one thread, and has them carried out while another one reads.
 
-    def __init__(self, reader: int, writer: int, ready_ring: Optional[socket.socket] = None) -> None:
-        self._ready_ring = ready_ring
-        self._reader = reader
-        self._writer = writer
-        self._writing = threading.Lock()
+    It may be made before its host is: an engine makes one, and forks hosts that each let it `serve`.
+    """
+
+    def __init__(self) -> None:
+        self._ready_ring: Optional[socket.socket] = None
+        self._reader = self._writer = -1
+        self._writing = _thread.allocate_lock()
         self._dump = json.JSONEncoder(separators=(",", ":")).encode
         self._objects: dict[str, Kept] = {}
         self._reserved: set[str] = set()
@@ -1587,7 +1605,7 @@ class Agent:
         self._extra = extra_functions()
         self._chores = Chores()
         self._watcher = Watcher(self._notify, self._chores)
-        self._reading = threading.Lock()
+        self._reading = _thread.allocate_lock()
         self._pieces: list[bytes] = []
         self._lines: deque[bytes] = deque()
         self._crew = Crew(self._reading, self._next_job, self._carry_out, self._refuse)
@@ -1612,12 +1630,20 @@ class Agent:
 
     # reading
 
-    def serve(self) -> NoReturn:
-        """Say hello, then carry out requests until `quit` or the end of input; the process ends with it."""
+    def serve(self, reader: int, writer: int, ready_ring: Optional[socket.socket] = None) -> NoReturn:
+        """Say hello, then carry out requests until `quit` or the end of input; the process ends with it.
+
+        `reader` and `writer` are descriptors, or twice one of a socket. `ready_ring` is a `ring_socket` of
+        READY_RING_BYTES that was made ahead: a capture of that size takes it.
+        """
+        self._reader, self._writer, self._ready_ring = reader, writer, ready_ring
         try:
             self._write(hello())
             self._crew.start()
             self._chores.do()
+        except OSError as error:
+            sys.stderr.write("%s\n" % error.strerror)
+            sys.stderr.flush()
         finally:
             self._end()
 
@@ -1654,7 +1680,8 @@ class Agent:
                 data = b""
             if not data:
                 self._chores.add(self._end)
-                threading.Event().wait()
+                while True:
+                    time.sleep(3600)
             self._pieces.append(data)
             if b"\n" in data:
                 *lines, rest = b"".join(self._pieces).split(b"\n")
@@ -1926,8 +1953,9 @@ def describe(error: BaseException) -> dict[str, Any]:
 def hello() -> dict[str, Any]:
     """The first line."""
     try:
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            boot = file.read().strip()
+        descriptor = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY)  # open() costs a host ten pages
+        boot = os.read(descriptor, 100).decode("ascii").strip()
+        os.close(descriptor)
     except OSError:
         boot = ""
     return {
@@ -1941,14 +1969,6 @@ def hello() -> dict[str, Any]:
     }
 
 
-def serve(reader: int, writer: int, ready_ring: Optional[socket.socket] = None) -> NoReturn:
-    """Be the agent on these two descriptors (or one socket) until their end; then the process ends.
-
-    `ready_ring` is a `ring_socket` of READY_RING_BYTES that was made ahead: a capture of that size takes it.
-    """
-    Agent(reader, writer, ready_ring).serve()
-
-
 def main() -> NoReturn:
     """Be the agent on stdin and stdout, out of reach of whatever prints or reads there."""
     reader, writer = private(0), private(1)
@@ -1956,7 +1976,7 @@ def main() -> NoReturn:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    serve(reader, writer)
+    Agent().serve(reader, writer)
 
 
 def private(descriptor: int) -> int:

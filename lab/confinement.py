@@ -9,6 +9,7 @@ hosts as source, with nothing of ours beside it.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import struct
 
@@ -45,22 +46,33 @@ def confine() -> None:
     Nothing where the machine is of another kind than the two that are known here, or where this Python has no
     ctypes. Raises OSError where the kernel refuses; one that was built without filters is no error.
     """
-    program = filter_for(os.uname().machine)
     try:
-        import ctypes
+        library, program, _ = make_ready()
     except ImportError:
         return
-    library: Any = ctypes.CDLL(None, use_errno=True)
+    import ctypes
+
     if library.prctl(_PR_SET_NO_NEW_PRIVS, ctypes.c_ulong(1), 0, 0, 0):
         raise OSError(ctypes.get_errno(), "no_new_privs: " + os.strerror(ctypes.get_errno()))
-    if not program:
-        return
-    kept = ctypes.create_string_buffer(program, len(program))
-    about = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(kept))
-    if library.prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_MODE_FILTER), about, 0, 0):
+    if program and library.prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_MODE_FILTER), program, 0, 0):
         code = ctypes.get_errno()
         if code != errno.EINVAL:  # CONFIG_SECCOMP_FILTER is not set: prctl(2)
             raise OSError(code, "seccomp: " + os.strerror(code))
+
+
+@functools.cache
+def make_ready() -> tuple[Any, bytes, Any]:
+    """The C library, the filter as a struct sock_fprog, and the memory that this points to.
+
+    Whoever forks hosts calls it before, so that not each of them has to make it. Raises ImportError without ctypes.
+    """
+    import ctypes
+
+    library: Any = ctypes.CDLL(None, use_errno=True)
+    lines = filter_for(os.uname().machine)
+    kept = ctypes.create_string_buffer(lines, len(lines))
+    program = struct.pack("HxxxxxxP", len(lines) // 8, ctypes.addressof(kept)) if lines else b""
+    return library, program, kept
 
 
 def filter_for(machine: str) -> bytes:

@@ -136,6 +136,7 @@ def _become_part_of(pid: int, process: int) -> None:
 def _execute(argv: Sequence[str]) -> None:
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        syscalls.bound_capabilities(KEPT_CAPABILITIES)
         syscalls.keep_capabilities(KEPT_CAPABILITIES)
         os.execvp(argv[0], list(argv))
     except OSError as error:

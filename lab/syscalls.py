@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import struct
 from collections.abc import Iterable
 
@@ -46,6 +45,12 @@ _MOUNT_ATTR_RDONLY = 1
 _CAPABILITY_VERSION_3 = 0x20080522
 
 _library = ctypes.CDLL(None, use_errno=True)
+
+
+def make_ready() -> None:
+    """Look up what every host calls: ctypes keeps what it finds, so that forks need not look again."""
+    for name in ("capset", "mount", "prctl", "sethostname", "setns", "unshare"):
+        getattr(_library, name)
 
 
 def _checked(name: str, result: int, about: str = "") -> None:
@@ -88,7 +93,7 @@ def unmount(target: str) -> None:
 
 def pivot_root(new: str, old: str) -> None:
     """Make the mount `new` the root and put the old one at `old`: pivot_root(2)."""
-    number = _SYS_PIVOT_ROOT.get(platform.machine(), 155)
+    number = _SYS_PIVOT_ROOT.get(os.uname().machine, 155)
     _checked("pivot_root", _library.syscall(ctypes.c_long(number), os.fsencode(new), os.fsencode(old)), new)
 
 
@@ -132,16 +137,26 @@ def effective_capabilities() -> frozenset[str]:
     return frozenset(name for number, name in enumerate(CAPABILITIES) if bits >> number & 1)
 
 
-def keep_capabilities(names: Iterable[str]) -> None:
-    """Give up all other capabilities, for this thread and for whatever it executes: capabilities(7)."""
+def bound_capabilities(names: Iterable[str]) -> None:
+    """Let nothing that this thread or its children execute gain others: the bounding set of capabilities(7)."""
     wanted = set(names)
-    kept = 0
     for number, name in enumerate(CAPABILITIES):
-        if name in wanted:
-            kept |= 1 << number
-        else:  # EINVAL: a number this kernel does not know yet
+        if name not in wanted:  # EINVAL: a number this kernel does not know yet
             _library.prctl(PR_CAPBSET_DROP, ctypes.c_ulong(number), 0, 0, 0)
-    held = sum(1 << CAPABILITIES.index(name) for name in effective_capabilities() & wanted)
+
+
+def keep_capabilities(names: Iterable[str]) -> None:
+    """Give up all other capabilities, for this thread and for whatever it executes: capset(2)."""
+    set_capabilities(capability_sets(names))
+
+
+def capability_sets(names: Iterable[str]) -> bytes:
+    """Those of these capabilities that this process has now, for `set_capabilities`."""
+    held = sum(1 << CAPABILITIES.index(name) for name in effective_capabilities().intersection(names))
     low, high = held & 0xFFFFFFFF, held >> 32
-    header = struct.pack("=II", _CAPABILITY_VERSION_3, 0)
-    _checked("capset", _library.capset(header, struct.pack("=6I", low, low, 0, high, high, 0)))
+    return struct.pack("=6I", low, low, 0, high, high, 0)
+
+
+def set_capabilities(sets: bytes) -> None:
+    """Have these capabilities and no others: capset(2)."""
+    _checked("capset", _library.capset(struct.pack("=II", _CAPABILITY_VERSION_3, 0), sets))

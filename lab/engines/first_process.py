@@ -16,13 +16,18 @@ import signal
 import socket
 import struct
 import time
-from typing import Any, NoReturn
 
 from lab import agent, confinement, syscalls
 from lab.container import LIMITS, PROCESSES
-from lab.engines import rootfs
-from lab.engines.wiring import Refused, Spare, Wiring, make_spare
+from lab.engines import rootfs, sysctls
+from lab.engines.sysctls import Refused
+from lab.engines.wiring import Spare, Wire, Wiring, make_spare
 from lab.engines.zygote import KEPT_CAPABILITIES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, NoReturn
 
 ALL_GROUPS, OWN_GROUP = "0 2147483647", "0 0"
 """ping_group_range: a range with groups that the user namespace does not know is EINVAL."""
@@ -31,6 +36,10 @@ REAP_S = 2.0
 STOP_S = 2.0
 """How long threads may take to stop; one in an uninterruptible call of the kernel has stopped as far as tests see."""
 MANY_DESCRIPTORS = 1 << 20
+MOST_AT_ONCE = 16
+"""For how many hosts wires are made before they are forked."""
+FIRST = -20
+"""The nice value of setpriority(2) that comes before all others."""
 SPARES = 2
 """For so many hosts namespaces with rings are made ahead: most labs have two, and a ring has 64 MiB."""
 
@@ -41,6 +50,10 @@ class FirstProcess:
     def __init__(self, control: int, kept: list[str]) -> None:
         self._control = socket.socket(fileno=control)
         self._kept = kept
+        self._capabilities = syscalls.capability_sets(KEPT_CAPABILITIES)
+        self._agent = agent.Agent()
+        self._polling = select.poll()
+        self._nice = os.getpriority(os.PRIO_PROCESS, 0)
         self._descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._pids: dict[str, int] = {}
         self._ended: dict[int, str] = {}
@@ -60,18 +73,15 @@ class FirstProcess:
     def serve(self) -> None:
         """Do what is asked, and collect what has ended, until the runner closes its end."""
         resource.setrlimit(resource.RLIMIT_NOFILE, (self._descriptors[1], self._descriptors[1]))
-        woken, wakes = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(wakes)
-        polling = select.poll()
-        polling.register(self._control.fileno(), select.POLLIN)
-        polling.register(woken, select.POLLIN)
+        control = self._control.fileno()
+        self._polling.register(control, select.POLLIN)
         while True:
-            ready = {descriptor for descriptor, _ in polling.poll()}
-            if woken in ready:
-                os.read(woken, 4096)
+            ready = [descriptor for descriptor, _ in self._polling.poll()]
+            for ended in (one for one in ready if one != control):
+                self._polling.unregister(ended)
+                os.close(ended)
                 self._reap()
-            if self._control.fileno() in ready and not self._serve_one():
+            if control in ready and not self._serve_one():
                 return
 
     def _serve_one(self) -> bool:
@@ -101,32 +111,48 @@ class FirstProcess:
         with open(plan_file, "rb") as file:
             file.seek(0)
             plan = json.load(file)
-        self._wiring = Wiring(self._spares)
-        self._wiring.make(plan, _groups_that_may_ping())
-        rootfs.finish(plan["programs"], plan["texts"])
         self._plan, self._logs = plan, logs
-        for host in plan["hosts"]:
-            self._start(host, logs)
-        for host in plan["hosts"]:
-            self._let_go(host["name"])
+        rootfs.finish(plan["programs"], plan["texts"])
+        self._wiring = Wiring(plan, self._spares)
+        self._make(self._wiring, plan["hosts"])
 
-    def _let_go(self, host: str) -> None:
-        """The host has its namespace now: it goes when the host does."""
-        assert self._wiring is not None
-        wire = self._wiring.wires[host]
-        os.close(wire.namespace)
-        if wire.ring is not None:
-            wire.ring.close()
+    def _make(self, wiring: Wiring, hosts: list[dict[str, Any]]) -> None:
+        """Make hosts: some wake up on one processor while the wires of the next are made on another.
 
-    def _start(self, host: dict[str, Any], logs: int) -> None:
-        """Fork a host's first process, and hand the runner the other end of its agent's socket."""
+        Every fork costs this process a copy of each page that it then writes to, so many are forked at once.
+        """
+        groups = _groups_that_may_ping()
+        first, size = 0, 1
+        with self._ahead_of_hosts():
+            while batch := hosts[first : first + size]:
+                wiring.make(batch, groups)
+                for host in batch:
+                    self._start(host, wiring)
+                first, size = first + size, min(2 * size, MOST_AT_ONCE)
+            wiring.settle(hosts)
+        for host in hosts:
+            wiring.let_go(host["name"])
+
+    @contextlib.contextmanager
+    def _ahead_of_hosts(self) -> Iterator[None]:
+        """While many hosts wake up, they wait for us and not we for them; without privilege they share with us."""
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, 0, FIRST)
+        try:
+            yield
+        finally:
+            os.setpriority(os.PRIO_PROCESS, 0, self._nice)
+
+    def _start(self, host: dict[str, Any], wiring: Wiring) -> None:
+        """Fork a host's first process; the runner gets its agent's socket."""
         runners, agents = socket.socketpair()
         syscalls.unshare(syscalls.CLONE_NEWPID)
         pid = os.fork()
         if pid == 0:
-            self._be_host(host, logs, agents.detach())
+            self._be_host(host, wiring.wires[host["name"]], agents.detach())
         syscalls.setns(self._own_pids, syscalls.CLONE_NEWPID)
         self._pids[host["name"]] = pid
+        self._polling.register(os.pidfd_open(pid), select.POLLIN)  # readable once it has ended: pidfd_open(2)
         credentials = struct.pack("=iII", pid, 0, 0)  # the kernel translates the id for the runner: unix(7)
         self._control.sendmsg(
             [json.dumps({"host": host["name"]}).encode()],
@@ -138,34 +164,31 @@ class FirstProcess:
         runners.close()
         agents.close()
 
-    def _be_host(self, host: dict[str, Any], logs: int, agents: int) -> NoReturn:
+    def _be_host(self, host: dict[str, Any], wire: Wire, agents: int) -> NoReturn:
         """In the forked process: become the host's first process and agent."""
         try:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            name = host["name"]
-            said = os.open(f"{name}.stderr", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644, dir_fd=logs)
+            os.setpriority(os.PRIO_PROCESS, 0, self._nice)
+            name, ring = host["name"], wire.ring
+            said = os.open(f"{name}.stderr", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644, dir_fd=self._logs)
             os.dup2(said, 1)
             os.dup2(said, 2)
-            assert self._wiring is not None
-            syscalls.setns(self._wiring.wires[name].namespace, syscalls.CLONE_NEWNET)
+            syscalls.setns(wire.namespace, syscalls.CLONE_NEWNET)
             syscalls.unshare(syscalls.CLONE_NEWNS | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWIPC)
             syscalls.set_host_name(name)
             files = {path: base64.b64decode(text) for path, text in host["files"].items()}
             _limit_processes()
             _end_first_where_memory_runs_out()
             rootfs.enter_host(self._kept, files)
-            ring = self._wiring.wires[name].ring
             os.dup2(agents, 3)
             _close_all_but(3, ring.fileno() if ring else 3)
             self._set_limits(host["limits"])
-            syscalls.keep_capabilities(KEPT_CAPABILITIES)
+            syscalls.set_capabilities(self._capabilities)
             confinement.confine()
         except (OSError, ValueError) as error:
             os.write(2, f"host {host['name']} could not be set up: {error}\n".encode())
             os._exit(1)
         os.set_inheritable(3, False)
-        agent.serve(3, 3, ring)
+        self._agent.serve(3, 3, ring)
 
     def _set_limits(self, limits: dict[str, int]) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, self._descriptors)
@@ -190,13 +213,11 @@ class FirstProcess:
 
     def _restart(self, host: str) -> str:
         """A host that was killed begins anew: the runner is handed its agent as at first."""
-        assert self._wiring is not None
         [plan] = [one for one in self._plan["hosts"] if one["name"] == host]
         self._how(host)
         self._stopped.pop(host, None)
-        self._wiring.remake(plan, self._plan, _groups_that_may_ping())
-        self._start(plan, self._logs)
-        self._let_go(host)
+        assert self._wiring is not None
+        self._make(self._wiring, [plan])
         return ""
 
     def _pause(self, host: str) -> str:
@@ -264,8 +285,7 @@ def _limit_processes() -> None:
     """
     release = tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
     if release >= (6, 14):
-        with open("/proc/sys/kernel/pid_max", "w", encoding="ascii") as file:
-            file.write(str(PROCESSES))
+        sysctls.write("kernel/pid_max", str(PROCESSES))
     else:
         hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
         most = PROCESSES if hard == resource.RLIM_INFINITY else min(PROCESSES, hard)
@@ -274,8 +294,9 @@ def _limit_processes() -> None:
 
 def _end_first_where_memory_runs_out() -> None:
     """The kernel ends what a host runs before anything else of the machine: proc_pid_oom_score_adj(5)."""
-    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
-        file.write("1000")
+    descriptor = os.open("/proc/self/oom_score_adj", os.O_WRONLY)  # a text file would look for its codec
+    os.write(descriptor, b"1000")
+    os.close(descriptor)
 
 
 def _is_stopped(pid: int) -> bool:

@@ -6,76 +6,42 @@ Standard library only; knows no files and starts no process.
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
 from lab import agent, netlink, syscalls
+from lab.engines import sysctls
 from lab.netlink import Netlink, NetlinkError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 FIRST_BRIDGE, FIRST_LINK, FIRST_PORT = 10, 10, 10_000
 """Indexes of bridges, of a host's links and of bridge ports; the kernel's own tunnels may have lower ones."""
-SETTLE_S = 10.0
-
-QUIET = (
-    ("net/ipv4/conf/all/rp_filter", "0"),
-    ("net/ipv4/conf/default/rp_filter", "0"),
-    ("net/ipv4/icmp_ratelimit", "0"),
-    ("net/ipv4/tcp_congestion_control", "reno"),
-    ("net/ipv4/ip_unprivileged_port_start", "1024"),
-)
-"""A new namespace starts with the machine's own settings (net.core.devconf_inherit_init_net)."""
-QUIET_IP6 = (
-    ("net/ipv6/conf/default/disable_ipv6", "0"),
-    ("net/ipv6/conf/default/accept_dad", "0"),
-    ("net/ipv6/conf/default/router_solicitations", "0"),
-    ("net/ipv6/conf/default/accept_ra", "0"),
-    ("net/ipv6/conf/default/addr_gen_mode", "1"),
-    ("net/ipv6/icmp/ratelimit", "0"),
-)
-ROUTER = (
-    ("net/ipv4/conf/all/send_redirects", "0"),
-    ("net/ipv4/conf/default/send_redirects", "0"),
-)
-SWITCH = (
-    ("net/ipv6/conf/default/disable_ipv6", "1"),
-    ("net/ipv4/ip_forward", "0"),
-    ("net/bridge/bridge-nf-call-iptables", "0"),
-    ("net/bridge/bridge-nf-call-ip6tables", "0"),
-    ("net/bridge/bridge-nf-call-arptables", "0"),
-)
-"""Bridges must not look into packets: the bridge filter would drop malformed ones and join fragments."""
 
 
-class Refused(Exception):
-    """A host asks for what the kernel does not have, or does not allow in a host; the text says what."""
-
-
-@dataclass
 class Wire:
     """One host's end of the lab's network: its namespace and the ports its links are plugged into.
 
     `ring` is a ring for its capture, where one was made ahead.
     """
 
-    name: str
-    namespace: int
-    control: Netlink
-    links: list[int]
-    ports: list[int]
-    ring: socket.socket | None
+    def __init__(self, namespace: int, ports: range, ring: socket.socket | None) -> None:
+        self.namespace = namespace
+        self.control = Netlink()
+        self.links = range(FIRST_LINK, FIRST_LINK + len(ports))
+        self.ports = ports
+        self.ring = ring
 
 
-@dataclass
 class Spare:
     """A network namespace made ahead, with a capture's ring in it (see `lab.agent.ring_socket`)."""
 
-    namespace: int
-    ring: socket.socket
+    def __init__(self, namespace: int, ring: socket.socket) -> None:
+        self.namespace = namespace
+        self.ring = ring
 
 
 def make_spare() -> Spare:
@@ -96,49 +62,58 @@ class Wiring:
     `spares` are namespaces made ahead: the first hosts get them.
     """
 
-    def __init__(self, spares: Iterable[Spare] = ()) -> None:
+    def __init__(self, plan: dict[str, Any], spares: Iterable[Spare] = ()) -> None:
         self._spares = list(spares)
-        self._has_ip6 = os.path.exists("/proc/sys/net/ipv6")
-        for key, value in SWITCH:
-            _write_if_there(key, value)
+        sysctls.quieten_switch()
         self._namespace = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self._control = Netlink()
+        self._neighbours = _Neighbours(plan)
         self.wires: dict[str, Wire] = {}
         self._next_port = FIRST_PORT
-
-    def make(self, plan: dict[str, Any], any_group: str) -> None:
-        """Make everything that the plan says (see `lab.engines.netns.wire_plan`); returns when packets pass.
-
-        `any_group` is what ping_group_range may be. Raises Refused, NetlinkError and OSError.
-        """
         self._control.do(
             netlink.new_bridge(f"bridge{number}", FIRST_BRIDGE + number, network["mtu"])
             for number, network in enumerate(plan["networks"])
         )
-        self._make_hosts(plan["hosts"], _Neighbours(plan), any_group)
 
-    def remake(self, host: dict[str, Any], plan: dict[str, Any], any_group: str) -> None:
-        """The same for one host of it that has ended: a new namespace with the links and addresses that it had.
+    def make(self, hosts: list[dict[str, Any]], groups: str) -> None:
+        """Make the wires of some hosts (see `lab.engines.netns.wire_plan`); `settle` is to follow.
 
-        The old links go first: the kernel keeps a dead host's namespace as long as its TCP connections wait for
-        an answer, and it would go on speaking.
+        `groups` is what ping_group_range may be. One that has ended loses its old links first: the kernel keeps a dead
+        host's namespace as long as its TCP connections wait for an answer, and it would go on speaking. Raises
+        Refused, NetlinkError and OSError.
         """
-        self._control.delete_links(self.wires[host["name"]].ports)
-        self._make_hosts([host], _Neighbours(plan), any_group)
-
-    def _make_hosts(self, hosts: list[dict[str, Any]], neighbours: _Neighbours, any_group: str) -> None:
         try:
             for host in hosts:
-                self._make_host(host, any_group)
+                if host["name"] in self.wires:
+                    self._control.delete_links(self.wires[host["name"]].ports)
+                self._make_host(host, groups)
         finally:
             syscalls.setns(self._namespace, syscalls.CLONE_NEWNET)
         self._plug_in(hosts)
         for host in hosts:
-            self._address(host, neighbours)
+            self._address(host)
         self._set_up_hosts(hosts)
-        self._settle([self.wires[host["name"]] for host in hosts])
 
-    def _make_host(self, host: dict[str, Any], any_group: str) -> None:
+    def settle(self, hosts: list[dict[str, Any]]) -> None:
+        """Wait until each end of each link is up."""
+        for host in hosts:
+            wire = self.wires[host["name"]]
+            wire.control.settle(wire.links)
+            wire.control.close()
+            self._control.settle(wire.ports)
+
+    def unplug(self, host: str) -> None:
+        """Take the host off all its networks at once: nothing that it still sends arrives anywhere."""
+        self._control.do(netlink.set_link(port, up=False) for port in self.wires[host].ports)
+
+    def let_go(self, host: str) -> None:
+        """The host has its namespace now: it goes when the host does."""
+        wire = self.wires[host]
+        os.close(wire.namespace)
+        if wire.ring is not None:
+            wire.ring.close()
+
+    def _make_host(self, host: dict[str, Any], groups: str) -> None:
         """A network namespace with quiet defaults and the host's ends of links; we are in it afterwards."""
         spare = self._spares.pop() if self._spares else None
         if spare is None:
@@ -146,28 +121,11 @@ class Wiring:
         else:
             syscalls.setns(spare.namespace, syscalls.CLONE_NEWNET)
             os.close(spare.namespace)
-        for key, value in QUIET:
-            _write_if_there(key, value)
-        _write_if_there("net/ipv4/ip_forward", "1" if host["router"] else "0")
-        _write_if_there("net/ipv4/ping_group_range", any_group)
-        if self._has_ip6:
-            for key, value in QUIET_IP6:
-                _write_if_there(key, value)
-        if host["router"]:
-            for key, value in ROUTER:
-                _write_if_there(key, value)
-            _write_if_there("net/ipv6/conf/all/forwarding", "1")
+        sysctls.quieten_host(router=host["router"], groups=groups)
         namespace = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        ends, first = host["interfaces"], self._next_port
+        first, ends = self._next_port, host["interfaces"]
         self._next_port += len(ends)
-        wire = Wire(
-            host["name"],
-            namespace,
-            Netlink(),
-            [FIRST_LINK + number for number in range(len(ends))],
-            [first + number for number in range(len(ends))],
-            spare.ring if spare else None,
-        )
+        wire = Wire(namespace, range(first, self._next_port), spare.ring if spare else None)
         self.wires[host["name"]] = wire
         wire.control.do(
             netlink.new_veth(
@@ -189,7 +147,7 @@ class Wiring:
             for end, port in zip(host["interfaces"], self.wires[host["name"]].ports, strict=True)
         )
 
-    def _address(self, host: dict[str, Any], neighbours: _Neighbours) -> None:
+    def _address(self, host: dict[str, Any]) -> None:
         """Links up, addresses, routes and, where there are many hosts, neighbours."""
         wire = self.wires[host["name"]]
         index = {end["name"]: link for end, link in zip(host["interfaces"], wire.links, strict=True)}
@@ -206,11 +164,11 @@ class Wiring:
             for route in host["routes"]
         ]
         for end in host["interfaces"]:
-            messages += neighbours.of(index[end["name"]], end)
+            messages += self._neighbours.of(index[end["name"]], end)
         try:
             wire.control.do(messages)
         except NetlinkError as error:
-            raise NetlinkError(error.errno, f"host {wire.name}: {error.strerror}") from None
+            raise NetlinkError(error.errno, f"host {host['name']}: {error.strerror}") from None
 
     def _set_up_hosts(self, hosts: list[dict[str, Any]]) -> None:
         """The sysctls that the scenario asks for; the interfaces that keys may name are there by now."""
@@ -219,97 +177,34 @@ class Wiring:
             for host in asked:
                 syscalls.setns(self.wires[host["name"]].namespace, syscalls.CLONE_NEWNET)
                 for key, value in host["sysctls"].items():
-                    set_sysctl(key, value)
+                    sysctls.set_asked(key, value)
         finally:
             if asked:
                 syscalls.setns(self._namespace, syscalls.CLONE_NEWNET)
 
-    def _settle(self, wires: list[Wire]) -> None:
-        """Wait until each end of each link says it is up: the first packets after set-up are lost otherwise.
-
-        The kernel's link watch runs behind; to be asked about one link makes it catch up.
-        """
-        deadline = time.monotonic() + SETTLE_S
-        for wire in wires:
-            for control, indexes in ((wire.control, wire.links), (self._control, wire.ports)):
-                for index in indexes:
-                    while control.operstate(index) != netlink.OPERSTATE_UP:
-                        if time.monotonic() > deadline:
-                            raise OSError(errno.ETIMEDOUT, f"the links of host {wire.name} do not come up")
-                        time.sleep(0.0005)
-            wire.control.close()
-
-    def unplug(self, host: str) -> None:
-        """Take the host off all its networks at once: nothing that it still sends arrives anywhere."""
-        self._control.do(netlink.set_link(port, up=False) for port in self.wires[host].ports)
-
 
 class _Neighbours:
-    """Permanent neighbour entries for each network, made once and used for all its hosts."""
+    """Permanent neighbour entries of each network, made once for all its hosts."""
 
     def __init__(self, plan: dict[str, Any]) -> None:
-        self._wanted = plan["neighbours"]
-        self._of: dict[tuple[int, int], list[tuple[str, bytes]]] = {}
-        self._ends: dict[int, list[dict[str, Any]]] = {}
-        for host in plan["hosts"] if self._wanted else ():
-            for end in host["interfaces"]:
-                self._ends.setdefault(end["network"], []).append(end)
+        self._of: dict[tuple[int, int], tuple[bytes, dict[str, slice]]] = {}
+        if not plan["neighbours"]:
+            return
+        ends = [(at, end) for host in plan["hosts"] for at, end in enumerate(host["interfaces"])]
+        for network, place in sorted({(end["network"], at) for at, end in ends}):
+            entries, places = bytearray(), {}
+            for _, end in ends:
+                if end["network"] == network:
+                    began = len(entries)
+                    for address, _ in end["addresses"]:
+                        entries += netlink.new_neighbour(FIRST_LINK + place, address, end["mac"])
+                    places[end["mac"]] = slice(began, len(entries))
+            self._of[network, FIRST_LINK + place] = bytes(entries), places
 
-    def of(self, index: int, own: dict[str, Any]) -> list[bytes]:
+    def of(self, link: int, own: dict[str, Any]) -> tuple[bytes, ...]:
         """Entries for all other ends of the network that `own` is on, for the link with that index."""
-        if not self._wanted:
-            return []
-        key = (own["network"], index)
-        if key not in self._of:
-            self._of[key] = [
-                (
-                    end["mac"],
-                    b"".join(
-                        netlink.new_neighbour(index, address, end["mac"]) for address, _ in end["addresses"]
-                    ),
-                )
-                for end in self._ends[own["network"]]
-            ]
-        return [entries for mac, entries in self._of[key] if mac != own["mac"]]
-
-
-def _write_if_there(key: str, value: str) -> None:
-    """Write a setting of ours; a kernel that lacks it has nothing to quieten."""
-    try:
-        _write(key, value)
-    except FileNotFoundError:
-        return
-
-
-def _write(key: str, value: str) -> None:
-    descriptor = os.open("/proc/sys/" + key, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(descriptor, value.encode())
-    finally:
-        os.close(descriptor)
-
-
-def set_sysctl(key: str, value: str) -> None:
-    """Write a setting of the host whose network namespace we are in; raises Refused.
-
-    `key` is like `net.ipv4.tcp_syn_retries`, with `?` at its end to leave it out where the kernel lacks it.
-    """
-    name = key.removesuffix("?")
-    if not name.startswith("net."):
-        raise Refused(f"sysctl {name} is the machine's, not a host's")
-    path = name.replace(".", "/")
-    try:
-        _write(path, value)
-    except FileNotFoundError:
-        if os.path.exists(
-            "/proc/sys/" + path
-        ):  # the setting is there: it is the value that names what is not
-            raise Refused(f"this kernel does not have {value!r} for sysctl {name}") from None
-        if not key.endswith("?"):
-            raise Refused(
-                f"sysctl {name} is not in a host: this kernel lacks it or has it only machine-wide"
-            ) from None
-    except PermissionError:
-        raise Refused(f"sysctl {name} is the machine's, not a host's") from None
-    except OSError as error:
-        raise Refused(f"sysctl {name} does not take {value!r}: {error.strerror}") from None
+        if not self._of:
+            return ()
+        entries, places = self._of[own["network"], link]
+        left_out = places[own["mac"]]
+        return entries[: left_out.start], entries[left_out.stop :]

@@ -111,8 +111,12 @@ def _serve(kept: list[str]) -> None:
         __import__(name)
     import gc
 
+    from lab import confinement
     from lab.engines import first_process
 
+    syscalls.bound_capabilities(KEPT_CAPABILITIES)
+    syscalls.make_ready()
+    confinement.make_ready()
     sys.path.remove(sys.path[0])
     first = first_process.FirstProcess(CONTROL, kept)
     first.make_spares()

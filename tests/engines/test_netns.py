@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from lab import syscalls
 from lab.engine import Lab
 from lab.engines.netns import NetnsEngine, NetnsLab
+from lab.engines.zygote import KEPT_CAPABILITIES
 from lab.errors import HostGone, LabError, Unsupported
 from lab.topology import Host, Network, Topology
 from tests.engines.conftest import engine_or_skip
@@ -174,8 +176,9 @@ topology = Topology.simple("a", "b")
 wires, slowest = wire_plan(topology, plan(topology)), 0.0
 for _ in range(60):
     syscalls.unshare(syscalls.CLONE_NEWNET)
-    wiring = Wiring()
-    wiring.make(wires, "0 0")
+    wiring = Wiring(wires)
+    wiring.make(wires["hosts"], "0 0")
+    wiring.settle(wires["hosts"])
     ends = []
     for name in ("b", "a"):
         syscalls.setns(wiring.wires[name].namespace, syscalls.CLONE_NEWNET)
@@ -196,6 +199,16 @@ def test_packets_pass_as_soon_as_the_wires_are_made() -> None:
     done = subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 0.1
+
+
+def test_no_host_can_gain_what_hosts_do_not_have_nor_comes_before_others(tmp_path: Path) -> None:
+    kept = sum(1 << syscalls.CAPABILITIES.index(name) for name in KEPT_CAPABILITIES)
+    with NetnsEngine().up(PAIR, logs=tmp_path) as lab:
+        for pid in lab.pids.values():
+            status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+            bound = int(status.partition("CapBnd:")[2].split()[0], 16)
+            assert bound and not bound & ~kept
+            assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0)
 
 
 # The child

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab import agent
+from lab.errors import HostGone
 from tests.agents import Host, agent_in, constant, notices, run, until
 
 # --- calls and what their replies tell ------------------------------------------------------------
@@ -311,6 +312,15 @@ def test_poll_objects_speak_of_sockets_by_name(shared: Host) -> None:
     assert shared.value("poll", 0, on="epoll") == [[{"object": "polled"}, 1]]
     got = shared.value("select", [{"object": "polled"}, {"object": "poller"}], [], [], 0)
     assert got == [[{"object": "polled"}], [], []]
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become a user with a limit of its own")
+def test_an_agent_for_which_there_is_no_thread_says_so(tmp_path: Path) -> None:
+    user = ("prlimit", "--nproc=1", "setpriv", "--reuid=54322", "--regid=54322", "--clear-groups")
+    said = pytest.raises(HostGone, match="all the processes that it may have")
+    with agent_in(tmp_path, "PATH=/usr/bin", user) as host, said:
+        host.call("gethostname")
 
 
 @pytest.mark.root
