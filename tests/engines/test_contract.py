@@ -83,7 +83,7 @@ def test_first_packet_arrives_at_once(engine: Engine, tmp_path: Path) -> None:
         sending = client.socket("udp")
         began = client.reply("sendto", b"first", to, on=sending)["began"]
         took = server.reply("recv", 100, on=receiving)["ended"] - began
-        assert took < 500_000_000  # a stall is of a second
+        assert took < 900_000_000  # a stall is of a second
 
 
 def test_a_failing_call_gives_its_errno(server: Remote, client: Remote) -> None:

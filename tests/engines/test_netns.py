@@ -161,7 +161,7 @@ def test_first_packets_never_stall(tmp_path: Path) -> None:
             sending = client.socket("udp", 4 if number % 2 else 6)
             began = client.reply("sendto", b"first", to[:2], on=sending)["began"]
             took = server.reply("recv", 100, on=receiving)["ended"] - began
-            assert took < 500_000_000  # a stall is of a second
+            assert took < 900_000_000  # a stall is of a second
 
 
 SETTLED = """

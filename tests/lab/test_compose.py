@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -240,9 +239,7 @@ def spoken(command: str) -> tuple[int, str]:
 def test_up_and_down(checkout: Path) -> None:
     assert "is not up" in spoken("status")[1]
     assert "is not up" in spoken("down")[1]
-    began = time.monotonic()
     up = spoken("up")[1]
-    seconds = time.monotonic() - began
     found = compose.running()
     assert found is not None
     assert [host.name for host in found.hosts] == ["client", "server"]
@@ -251,7 +248,6 @@ def test_up_and_down(checkout: Path) -> None:
         assert host.health == "healthy"
         assert host.ip4 in up and host.ip6 in up
     assert "runner run scenarios/tcp_echo.yaml" in up
-    assert seconds < 6  # 1.3 s on a machine that does nothing else
     assert found.host("server").ip4 in spoken("status")[1]
     again = spoken("up")[1]
     assert compose.running() == found and "is up" in again
