@@ -117,7 +117,7 @@ def namespace_agent(folder: Path, before: str = "") -> Any:
     return agent_in(folder, NAMESPACE + (f" && {before}" if before else ""), ("unshare", "-n"))
 
 
-def until(host: Host, condition: Any, seconds: float = 2.0) -> None:
+def until(host: Host, condition: Any, seconds: float = 10.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -126,6 +126,20 @@ def until(host: Host, condition: Any, seconds: float = 2.0) -> None:
 
 def constant(name: str) -> dict[str, str]:
     return {"constant": name}
+
+
+def asleep(host: Host, *identifiers: int) -> list[str]:
+    """The system calls in which requests sleep, when that was told of each of them; of none more than once."""
+    told: dict[int, str] = {}
+
+    def all_told() -> bool:
+        for one in host.channel.receive():
+            assert one["id"] not in told, "told twice"
+            told[one["id"]] = one["syscall"]
+        return told.keys() >= {*identifiers}
+
+    until(host, all_told)
+    return [told[one] for one in identifiers]
 
 
 def notices(host: Host, identifier: int, seconds: float) -> list[str]:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from lab import agent
 from lab.errors import HostGone
-from tests.agents import Host, agent_in, constant, notices, run, until
+from tests.agents import Host, agent_in, asleep, constant, notices, run, until
 
 # --- calls and what their replies tell ------------------------------------------------------------
 
@@ -192,7 +192,7 @@ def test_a_call_that_sleeps_is_told_once_and_before_its_reply(
     address = host.listener("l")
     host.value("settimeout", timeout, on="l")
     pending = host.channel.post({"do": "call", "on": "l", "method": "accept", "makes": "c", "watch": True})
-    assert notices(host, pending, 0.05) == [syscall]
+    assert asleep(host, pending) == [syscall]
     assert host.channel.ask(do="asleep", of=pending) is True
     assert notices(host, pending, 0.03) == []
     host.value("create_connection", address, makes="g")
@@ -215,7 +215,7 @@ def test_waiting_for_a_lock_of_the_interpreter_is_not_sleep(host: Host) -> None:
     run(host, "p", "cat")
     read = {"do": "call", "on": "p", "method": "read", "arguments": [1], "watch": True}
     first = host.channel.post(read)
-    time.sleep(0.02)
+    asleep(host, first)
     second = host.channel.post(read)
     assert notices(host, second, 0.05) == []
     assert host.channel.ask(do="asleep", of=first) is True

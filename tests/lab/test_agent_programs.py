@@ -12,7 +12,17 @@ from typing import Any
 import pytest
 
 from lab import agent
-from tests.agents import SOURCE, Host, agent_in, constant, in_a_namespace, namespace_agent, notices, run
+from tests.agents import (
+    SOURCE,
+    Host,
+    agent_in,
+    asleep,
+    constant,
+    in_a_namespace,
+    namespace_agent,
+    notices,
+    run,
+)
 
 as_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="needs root, to take privileges from an agent that has them"
@@ -89,9 +99,7 @@ def test_waiting_for_a_program_is_sleep(shared: Host) -> None:
     reading = shared.channel.post(
         {"do": "call", "on": "sleeps", "method": "read", "arguments": [1], "watch": True}
     )
-    time.sleep(0.05)
-    told = {message["id"]: message["syscall"] for message in shared.channel.receive()}
-    assert told == {waiting: "waitid", reading: "read"}
+    assert asleep(shared, waiting, reading) == ["waitid", "read"]
     shared.value("signal", "SIGTERM", on="sleeps")
     assert shared.channel.wait(waiting, 5)["value"] == {"signal": "SIGTERM"}
     assert shared.channel.wait(reading, 5)["value"] == {"bytes": ""}
@@ -122,7 +130,7 @@ def test_programs_end_with_the_agent_however_they_hide(tmp_path: Path, ending: s
             assert host.channel.ask(do="quit") is None
         else:
             host.channel.close()
-        assert host.process.wait(3) == 0
+        assert host.process.wait(10) == 0
         assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
 
 
@@ -132,7 +140,7 @@ def test_the_agent_ends_at_once_with_calls_still_blocked(tmp_path: Path) -> None
         host.channel.post({"do": "call", "on": "l", "method": "accept"})
         host.channel.post({"do": "call", "function": "sleep", "arguments": [60]})
         host.channel.close()
-        assert host.process.wait(2) == 0
+        assert host.process.wait(10) == 0
 
 
 def test_the_agent_ends_when_its_replies_are_left_unread(tmp_path: Path) -> None:
@@ -141,7 +149,7 @@ def test_the_agent_ends_when_its_replies_are_left_unread(tmp_path: Path) -> None
         host.channel.post({"do": "call", "function": "htons", "arguments": [1]})
         time.sleep(0.05)
         host.channel.close()
-        assert host.process.wait(3) == 0
+        assert host.process.wait(10) == 0
 
 
 def test_the_agent_needs_no_newer_python_and_nothing_but_its_library() -> None:
@@ -257,7 +265,7 @@ def test_without_privileges_blocked_calls_are_still_seen(host: Host) -> None:
     before = host.channel.post({"do": "call", "on": "b", "method": "recv", "arguments": [1]})
     assert "value" in privileges(host, [], "nobody")
     pending = host.channel.post({"do": "call", "on": "b", "method": "recv", "arguments": [1], "watch": True})
-    assert notices(host, pending, 0.05) == ["recvfrom"]
+    assert asleep(host, pending) == ["recvfrom"]
     assert host.channel.ask(do="asleep", of=pending) is True
     host.value("sendall", {"bytes": "xy"}, on="a")
     assert {host.channel.wait(one, 5)["value"]["bytes"] for one in (before, pending)} == {"x", "y"}
@@ -272,5 +280,5 @@ def test_programs_of_another_user_end_with_the_agent(tmp_path: Path) -> None:
         run(host, "p", "python3", "-c", HIDES)
         pids = [int(host.value("read_until", {"bytes": "\n"}, on="p")) for _ in range(2)]
         host.channel.close()
-        assert host.process.wait(3) == 0
+        assert host.process.wait(10) == 0
         assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []

@@ -181,7 +181,7 @@ def test_descriptors_beyond_those_of_select_work(tmp_path: Path) -> None:
 def test_closing_ends_the_agent(tmp_path: Path) -> None:
     with agent_in(tmp_path) as host:
         host.channel.close()
-        assert host.process.wait(2) == 0
+        assert host.process.wait(10) == 0
         with pytest.raises(HostGone, match="its channel was closed"):
             host.channel.receive()
 
