@@ -825,7 +825,7 @@ class Child:
         self._unread = b""
         with STARTING:
             self._process = subprocess.Popen(
-                [sys.executable or "python3", "-I", "-S", "-c", CHILD_READER % len(program)],
+                [sys.executable or "python3", "-I", "-S", "-c", CHILD_READER % len(program), BESIDE],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,
@@ -873,6 +873,8 @@ class Child:
 
 
 CHILD_PATIENCE_MS = 10_000
+BESIDE = "beside the agent of a lab"
+"""The last argument of such a process: it is part of the wire, and goes on while the host's programs are stopped."""
 CHILD_READER = """
 import os
 size, parts = %d, []

@@ -75,10 +75,13 @@ class Changes:
             return f"host {host} is paused: it can do nothing until it is resumed"
         return ""
 
+    def _why_paused(self, host: str) -> str:
+        return self.why_idle(host) if host in self.paused else ""
+
     def carry_out(self, command: Change) -> Outcome:
         """Do it; the outcome is a failure where the scenario asks for what cannot be. Raises LabError."""
         if isinstance(command, BeginFault | EndFault):
-            return self._strikes.carry_out(command)
+            return self._strikes.carry_out(command, self._why_paused)
         began_ns = time.time_ns()
         problem = self._do(command)
         failure = Failure("ValueError", None, problem) if problem else None

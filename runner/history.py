@@ -90,10 +90,13 @@ class FaultRecord:
     """A fault began or was healed, or something was done to one frame on its way.
 
     `fault` is its name. `what` is `begins`, `healed`, the kind of fault that struck a frame (drop, delay, ...), or
-    `refused`: the frame goes to others as well as to the receivers that the fault names, so nothing was done to it.
+    `refused`: the frame goes to others as well as to the receivers that the fault names, so nothing was done to it;
+    `freed`: the fault was healed, or the steps ended, before it had to let the frame go; `doubted`: a partition began
+    or ended, or its sender was changed, while a frame for a group was on its way.
     `at_ns` is when the frame was sent; `host` and `interface` are its sender's. `nth` counts the frames that the fault
     means since it began, in that host. `length` and `crc` (CRC-32) are of the frame as it was sent, `became` the same
-    two of the frame as it arrives where its bytes were changed; `later_ns` is how much later it left. `text` says the
+    two of the frame as it arrives where its bytes were changed; `later_ns` is how much later it left (of `freed`: than
+    it was sent; of others: than it had been to). `text` says the
     fault as it was written; of a frame for a group that only some of its receivers are cut off from, which ones.
     """
 

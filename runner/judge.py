@@ -81,13 +81,20 @@ def _findings(evidence: Evidence, placed: PlacedCheck) -> Iterator[Finding]:
 
 def _of_unfinished(finding: Finding, evidence: Evidence) -> Finding:
     """Where the play broke or was interrupted, what is missing need not be the fault of what is tested."""
-    ending = evidence.info.ending
-    if finding.verdict != "fail" or (ending not in _UNFINISHED and not _cut_off(evidence)):
+    how = _unfinished(evidence)
+    if finding.verdict != "fail" or not how:
         return finding
-    how = {"broken": "the run broke", "interrupted": "the run was interrupted"}.get(
-        ending, "the history ends"
-    )
     return replace(finding, verdict="unknown", summary=f"{finding.summary} (but {how} before its end)")
+
+
+def _unfinished(evidence: Evidence) -> str:
+    """What ended before the end of the run, or nothing."""
+    if evidence.info.ending in _UNFINISHED:
+        return f"the run {'broke' if evidence.info.ending == 'broken' else 'was interrupted'}"
+    if _cut_off(evidence):
+        return "the history ends"
+    gone = next((host for host, info in evidence.info.faults.items() if info.missing), "")
+    return f"the fault process of host {gone} ended" if gone else ""
 
 
 def _cut_off(evidence: Evidence) -> bool:
@@ -130,13 +137,24 @@ def _faults(evidence: Evidence) -> Iterator[Finding]:
                 f"faults on host {host} could not keep up with {info.lost:,} frames beside {info.taken:,}"
             )
             yield Finding("unknown", "faults", summary)
+        if info.waiting:
+            summary = f"faults still put off {info.waiting:,} of the frames of host {host} when the run ended"
+            yield Finding("unknown", "faults", summary)
+    yield from _group_frames(evidence)
+
+
+_GROUPS = {
+    "refused": "it goes to others as well as to the receivers of the fault, so it was left alone",
+    "doubted": "hosts that are cut off do not take it, and here that changed while it was on its way",
+}
+"""What cannot be done as said for a frame that is for a group, by what is recorded of it."""
+
+
+def _group_frames(evidence: Evidence) -> Iterator[Finding]:
     records = [record for record in evidence.history if isinstance(record, FaultRecord)]
-    refused = {record.fault: record for record in records if record.what == "refused"}
-    for name, record in refused.items():
-        summary = (
-            f"the fault {name} names a frame that host {record.host} sent to a group: it goes to others as well as to"
-            " the receivers of the fault, so it was left alone"
-        )
+    found = {(record.fault, record.what): record for record in records if record.what in _GROUPS}
+    for (name, what), record in found.items():
+        summary = f"the fault {name} means a frame that host {record.host} sent to a group: {_GROUPS[what]}"
         yield Finding("unknown", "faults", summary)
 
 

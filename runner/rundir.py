@@ -53,13 +53,14 @@ class CaptureInfo:
 @dataclass(frozen=True)
 class FaultInfo:
     """What a host's fault process saw: frames that took the detour and left it, those that it could not keep up with,
-    and why it ended before its time (empty if it did not).
+    why it ended before its time (empty if it did not), and frames that still waited for their time at the end.
     """
 
     taken: int = 0
     left: int = 0
     lost: int = 0
     missing: str = ""
+    waiting: int = 0
 
 
 @dataclass(frozen=True)

@@ -121,17 +121,35 @@ class Strikes:
         """Make ready what the faults need, before the captures begin; raises Unsupported where that cannot be."""
         self.processes.begin()
 
-    def carry_out(self, command: BeginFault | EndFault) -> Outcome:
-        """Begin or end a fault, on all hosts that it concerns; raises LabError where a fault process is gone."""
+    def carry_out(self, command: BeginFault | EndFault, why_idle: Callable[[str], str]) -> Outcome:
+        """Begin or end a fault, on all hosts that it concerns; raises LabError where a fault process is gone.
+
+        `why_idle` says why a host can carry out nothing now, or nothing.
+        """
         began_ns = time.time_ns()
-        problem = self._start(command) if isinstance(command, BeginFault) else self._stop(command)
+        problem = next(filter(None, map(why_idle, self._concerned(command))), "")
+        if not problem:
+            problem = self._start(command) if isinstance(command, BeginFault) else self._stop(command)
         failure = Failure("ValueError", None, problem) if problem else None
         return Outcome(began_ns, time.time_ns(), failure=failure)
+
+    def _concerned(self, command: BeginFault | EndFault) -> list[str]:
+        """The hosts whose fault processes have something to do for it."""
+        if isinstance(command, EndFault):
+            named = {*self._in_force.get(command.name, ()), *self._deaf.get(command.name, ())}
+        else:
+            aims = list(self._aims(command))
+            named = {host for aim in aims for host in aim.senders}
+            if isinstance(command.fault, Partition):
+                named |= {host for aim in aims for host in aim.receivers}
+        return [host for host in self._hosts if host in named and host in self.processes.hosts]
 
     def _start(self, command: BeginFault) -> str:
         name = command.name or f"{command.fault.name} {len(self._begun) + 1}"
         if name in self._begun:
             return f"a fault {name} was begun before: each needs a name of its own"
+        if isinstance(command.fault, Partition) and not all(aim.receivers for aim in self._aims(command)):
+            return "a partition has two sides, and there is nobody left for the other one"
         self._begun.add(name)
         concerned: dict[str, dict[str, Any]] = {}
         at_ns = 0
@@ -160,7 +178,10 @@ class Strikes:
     def _aims(self, command: BeginFault) -> Iterator[_Aim]:
         senders, receivers = command.senders, command.receivers
         if not isinstance(command.fault, Partition):
-            yield _Aim(senders or tuple(host for host in self._hosts if host not in receivers), receivers)
+            for sender in senders or self._hosts:
+                others = tuple(host for host in receivers if host != sender)
+                if others or not receivers:
+                    yield _Aim((sender,), others)
             return
         if not senders:
             senders = tuple(host for host in self._hosts if host not in receivers)
@@ -267,6 +288,7 @@ class Strikes:
         changes, counts = self.processes.leave(host)
         for change in changes:
             self._keep(self._record(host, change))
+        counts = {**counts, "waiting": 0}  # a power cut loses them with the host
         self._left[host] = _sum(self._left.get(host), self._info(host, counts))
 
     def rejoin(self, host: str) -> None:
@@ -282,6 +304,7 @@ class Strikes:
             count.get("out", 0),
             count.get("lost", 0),
             self.processes.broken.get(host, ""),
+            count.get("waiting", 0),
         )
 
     def _record(self, host: str, change: dict[str, Any]) -> FaultRecord:
@@ -305,4 +328,5 @@ def _sum(one: FaultInfo | None, other: FaultInfo) -> FaultInfo:
     if one is None:
         return other
     missing = one.missing or other.missing
-    return FaultInfo(one.taken + other.taken, one.left + other.left, one.lost + other.lost, missing)
+    waiting = one.waiting + other.waiting
+    return FaultInfo(one.taken + other.taken, one.left + other.left, one.lost + other.lost, missing, waiting)

@@ -7,6 +7,7 @@ link: a packet that a router passes on is another transmission there.
 from __future__ import annotations
 
 import struct
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -97,7 +98,7 @@ def pair(
     for packet in sorted(packets, key=attrgetter("time_ns")):
         found = networks.setdefault(packet.network, defaultdict(_Copies))[struck.sent_as(packet)]
         (found.sent if packet.direction == "out" else found.arrived).append(packet)
-    links = _Links(interfaces, captures)
+    links = _Links(interfaces, captures, struck)
     raw = [one for same in networks.values() for copies in same.values() for one in links.split(copies)]
     return _numbered(raw, owners_of(interfaces), struck)
 
@@ -118,7 +119,10 @@ class _Raw:
 class _Links:
     """Who is on which network, and whose capture is complete."""
 
-    def __init__(self, interfaces: Sequence[Interface], captures: Mapping[str, CaptureInfo]) -> None:
+    def __init__(
+        self, interfaces: Sequence[Interface], captures: Mapping[str, CaptureInfo], struck: Struck
+    ) -> None:
+        self._struck = struck
         self._ends: defaultdict[str, list[_End]] = defaultdict(list)
         self._owners: defaultdict[tuple[str, str], list[_End]] = defaultdict(list)
         for end in interfaces:
@@ -152,7 +156,8 @@ class _Links:
         expected = [self._expected(one.sent) for one in raw]
         for end, arrived in by_end.items():
             mine = [number for number, one in enumerate(raw) if one.sent.host != end[0]] or range(len(raw))
-            for packet, place in zip(arrived, _assigned([raw[n].sent for n in mine], arrived), strict=True):
+            places = self._places([raw[number].sent for number in mine], arrived, end[0])
+            for packet, place in zip(arrived, places, strict=True):
                 number = mine[place]
                 wanted = end in expected[number] or not expected[number]
                 is_own = raw[number].sent.host == packet.host
@@ -160,6 +165,24 @@ class _Links:
         for one, ends in zip(raw, expected, strict=True):
             one.lost = not one.arrived and bool(ends) and all(host in self._complete for host, _ in ends)
         return raw
+
+    def _places(self, sent: Sequence[Packet], arrived: Sequence[Packet], host: str) -> list[int]:
+        """For each arrival at one end the place of the sending it is a copy of, by what faults let pass there."""
+        if len(sent) == 1:
+            return [0] * len(arrived)
+        found = [0] * len(arrived)
+        for kind, numbers in _by_bytes(arrived).items():
+            due = [
+                (packet.time_ns + left.later_ns, place)
+                for place, packet in enumerate(sent)
+                for left in self._struck.copies(packet)
+                if (left.length, left.crc) == kind and host not in left.without
+            ]
+            due = sorted(due) or [(packet.time_ns, place) for place, packet in enumerate(sent)]
+            times = [arrived[number].time_ns for number in numbers]
+            for number, place in zip(numbers, _assigned([at_ns for at_ns, _ in due], times), strict=True):
+                found[number] = due[place][1]
+        return found
 
     def _strays(self, arrived: Sequence[Packet]) -> list[_Raw]:
         """Frames that no host sent: the k-th copy at each end is of the k-th sending."""
@@ -176,26 +199,32 @@ class _Links:
         return groups
 
 
-def _assigned(sent: Sequence[Packet], arrived: Sequence[Packet]) -> list[int]:
-    """For each arrival at one end the place of the sending it is a copy of; both in the order of time.
+def _by_bytes(packets: Sequence[Packet]) -> dict[tuple[int, int], list[int]]:
+    """The places of packets that have the same bytes, by their length and CRC-32."""
+    found: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    for number, packet in enumerate(packets):
+        found[(len(packet.data), zlib.crc32(packet.data))].append(number)
+    return found
 
-    The k-th arrival is the k-th sent. Where fewer arrived than were sent, each is the latest sent before it
-    that is still free; where more arrived, the surplus belongs to the last one sent before it.
+
+def _assigned(sent: Sequence[int], arrived: Sequence[int]) -> list[int]:
+    """For each arrival at one end the place of what left that it is; both are times in nanoseconds, in order.
+
+    The k-th arrival is the k-th that left. Where fewer arrived than left, each is the latest that left before it
+    and is still free; where more arrived, the surplus belongs to the last one that left before it.
     """
-    if len(sent) == 1:
-        return [0] * len(arrived)
     places: list[int] = []
     if len(arrived) < len(sent):
         free = len(sent) - 1
-        for packet in reversed(arrived):
-            while free > 0 and sent[free].time_ns > packet.time_ns:
+        for time_ns in reversed(arrived):
+            while free > 0 and sent[free] > time_ns:
                 free -= 1
             places.append(max(free, 0))
             free -= 1
         return places[::-1]
     following = 0
-    for packet in arrived:
-        if following < len(sent) and (following == 0 or sent[following].time_ns <= packet.time_ns):
+    for time_ns in arrived:
+        if following < len(sent) and (following == 0 or sent[following] <= time_ns):
             following += 1
         places.append(following - 1)
     return places

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab import beside, docker_socket
+from lab.agent import BESIDE
 from lab.channel import Channel, Message
 from lab.container import IMAGE
 from lab.engine import Interface
@@ -102,17 +103,17 @@ class DockerLab:
             raise LabError(f"the switch of the lab: {answer['error']}")
 
     def pause(self, host: str) -> None:
-        """Stop all processes of the host, its agent too, which answers after `resume`; the kernel goes on.
+        """Stop all processes of the host, its agent too, which answers after `resume`; the kernel and the wire go on.
 
         By signals, not by Docker's own pause: that never ends where it meets a health check that is just beginning,
         as both hold the container's freezer (seen with Docker 20.10 and runc 1.1).
         """
-        self._execute(host, guest.SIGNAL_ALL, "SIGSTOP")
+        self._execute(host, guest.SIGNAL_ALL, "SIGSTOP", BESIDE)
         self.paused.add(host)
 
     def resume(self, host: str) -> None:
         """Let the processes of the host go on."""
-        self._execute(host, guest.SIGNAL_ALL, "SIGCONT")
+        self._execute(host, guest.SIGNAL_ALL, "SIGCONT", BESIDE)
         self.paused.discard(host)
 
     def cut(self, host: str) -> None:

@@ -103,16 +103,14 @@ class OwnLab(DockerLab):
         return self.beside[host]
 
     def pause(self, host: str) -> None:
-        for container in (self.beside[host], self.containers[host]):
-            with saying(f"pausing host {host}"):
-                self._client.pause(container)
-        self.paused.add(host)
+        super().pause(host)
+        with saying(f"pausing host {host}"):
+            self._client.pause(self.containers[host])
 
     def resume(self, host: str) -> None:
-        for container in (self.containers[host], self.beside[host]):
-            with saying(f"resuming host {host}"):
-                self._client.unpause(container)
-        self.paused.discard(host)
+        with saying(f"resuming host {host}"):
+            self._client.unpause(self.containers[host])
+        super().resume(host)
 
 
 def capabilities(config: Mapping[str, Any]) -> set[str]:

@@ -221,7 +221,10 @@ class FirstProcess:
         return ""
 
     def _pause(self, host: str) -> str:
-        """Stop every process of the host, its agent first, so that nothing can start another meanwhile."""
+        """Stop every process of the host, its agent first, so that nothing can start another meanwhile.
+
+        What is part of the wire goes on, as the kernel does.
+        """
         stopped = self._stopped.setdefault(host, [])
         while fresh := [pid for pid in self._processes(host) if pid not in stopped]:
             for pid in fresh:
@@ -251,13 +254,15 @@ class FirstProcess:
         return self._ended.get(pid, "")
 
     def _processes(self, host: str) -> list[int]:
-        """Process ids (ours) of all processes of the host that are not stopped already, its first first."""
+        """Process ids (ours) of the host's processes that can be stopped and are not yet, its first first."""
         own = os.readlink(f"/proc/{self._pids[host]}/ns/pid")
         found = []
         for entry in os.listdir("/proc"):
             if entry.isdigit():
                 with contextlib.suppress(OSError):
-                    if os.readlink(f"/proc/{entry}/ns/pid") == own and not _is_stopped(int(entry)):
+                    if os.readlink(f"/proc/{entry}/ns/pid") == own and not (
+                        _is_stopped(int(entry)) or _is_beside(int(entry))
+                    ):
                         found.append(int(entry))
         return sorted(found)
 
@@ -297,6 +302,12 @@ def _end_first_where_memory_runs_out() -> None:
     descriptor = os.open("/proc/self/oom_score_adj", os.O_WRONLY)  # a text file would look for its codec
     os.write(descriptor, b"1000")
     os.close(descriptor)
+
+
+def _is_beside(pid: int) -> bool:
+    """Whether it is one of the processes that an agent's request `start` makes."""
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read().endswith(b"\0" + agent.BESIDE.encode() + b"\0")
 
 
 def _is_stopped(pid: int) -> bool:

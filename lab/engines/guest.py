@@ -81,7 +81,16 @@ for _, name in socket.if_nameindex():
 
 SIGNAL_ALL = """
 import os, signal, sys, time
-number = signal.Signals[sys.argv[1]]
+number, beside = signal.Signals[sys.argv[1]], sys.argv[2].encode()
+def read(process, name):
+    try:
+        with open("/proc/%s/%s" % (process, name), "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+def is_meant(process):
+    own = read(process, "cgroup") == read("self", "cgroup")
+    return own and read(process, "cmdline").split(bytes(1))[-2:] != [beside, b""]
 def state(process):
     try:
         with open("/proc/%d/stat" % process) as file:
@@ -91,6 +100,7 @@ def state(process):
 signalled = set()
 while True:
     others = {int(name) for name in os.listdir("/proc") if name.isdigit()} - {1, os.getpid()} - signalled
+    others = set(filter(is_meant, others))
     if not others:
         break
     for process in others:
@@ -105,9 +115,10 @@ while number == signal.SIGSTOP and time.monotonic() < deadline:
         break
     time.sleep(0.0005)
 """
-"""A program that sends a signal to every process of the host but the first, which only waits; also to new ones.
+"""A program that sends a signal to every process of its container but the first, which only waits; also to new ones.
 
-It returns when all have stopped: a thread stops when it next comes by the kernel's signal handling.
+Those whose last argument is the second of its own are left alone. It returns when all have stopped: a thread stops when
+it next comes by the kernel's signal handling.
 """
 
 RTM_NEWLINK, RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 16, 20, 21, 22

@@ -15,12 +15,16 @@ SLOTS = 64
 """How many frames one system call moves at most."""
 _HEADER = struct.Struct("=QIxxxxQQQQi4xI4x")
 """struct mmsghdr of a 64-bit kernel: name, namelen, iov, iovlen, control, controllen, flags; msg_len."""
-_CONTROL = 64
+_CONTROL = 96
 _SO_TIMESTAMPNS = 35
 """asm-generic/socket.h; the message that comes with a frame has the same number and holds a struct timespec."""
 _TIME = struct.Struct("=qq")
 _TIME_AT = 16
+_TAGS = struct.Struct("=48xI12xHH28x")
+"""Of a frame's messages, behind the one with the time: tp_status, tp_vlan_tci and tp_vlan_tpid of tpacket_auxdata."""
+_HAS_TAG = 1 << 4
 _PACKET_STATISTICS = 6
+_PACKET_AUXDATA = 8
 _PACKET_QDISC_BYPASS = 20
 _PACKET_IGNORE_OUTGOING = 23
 """linux/if_packet.h"""
@@ -41,6 +45,7 @@ class Intake:
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
         self.socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
         self.socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        self.socket.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
         _enlarge(self.socket, buffer)
         self.socket.bind((interface, _ETH_P_ALL))
         self.slot = slot
@@ -75,7 +80,19 @@ class Intake:
             header[7]
             for header in _HEADER.iter_unpack(memoryview(self._headers).cast("B")[: count * _HEADER.size])
         ]
+        tags = _TAGS.iter_unpack(self._control_view[: count * _CONTROL])
+        for number, (status, tag, kind) in enumerate(tags):
+            if status & _HAS_TAG:
+                self._put_back(number, struct.pack("!HH", kind, tag))
         return count
+
+    def _put_back(self, number: int, tag: bytes) -> None:
+        """The kernel takes the outermost VLAN tag (IEEE 802.1Q) out of a frame and tells it beside: put it in again."""
+        start = number * self.slot
+        end = start + self.lengths[number]
+        self._view[start + 16 : end + 4] = bytes(self._view[start + 12 : end])
+        self._view[start + 12 : start + 16] = tag
+        self.lengths[number] += 4
 
     def frame(self, number: int) -> memoryview:
         """The bytes of the frame of that number of the last read."""

@@ -13,7 +13,8 @@ Requests, each an object with "do":
   "waits"    {"until": NS when the last frame that waits for its time is due, or 0}
   "changes"  {"changes": [..], "more": true or false}: what was done to frames since the last time
   "end"      take the detours away, answer and end
-  "counts"   {"in": N, "out": N, "lost": N}: frames read and sent, and those that it could not keep up with
+  "counts"   {"in": N, "out": N, "lost": N, "waiting": N}: frames read and sent, those that it could not keep up with,
+             and those that are not due yet
 Answers: an object; with "error", a text, where the request could not be carried out.
 """
 
@@ -39,6 +40,7 @@ MOST_CHANGES = 2000
 FEW_CHANGES = 32
 """How many changes one answer holds at most, and while frames wait for their time: nothing else is done meanwhile."""
 LONGEST_DRAIN_S = 0.5
+LONGEST_SLEEP_S = 3600.0
 AWAKE_NS, AWAKE_AMONG_OTHERS_NS = 100_000, 1_000_000
 """So long before a frame is due nobody sleeps any more: to be woken may take as long, and longer without privilege."""
 ANSWER_NS, PATIENCE_NS = 300_000, 20_000_000
@@ -98,7 +100,9 @@ class Feed:
         """Send what is due, then wait for frames, a request, or the time of the next frame that is due."""
         self._send(self.line.due(time.time_ns()))
         due = self.line.next_ns
-        timeout = None if due is None else max(0, due - time.time_ns() - self._awake_ns) / 1e9
+        timeout = (
+            None if due is None else min(LONGEST_SLEEP_S, max(0, due - time.time_ns() - self._awake_ns) / 1e9)
+        )
         watched = [reader, *(one.socket.fileno() for one in self._intakes)]
         return select.select(watched, [], [], timeout)[0]
 
@@ -206,7 +210,7 @@ class Feed:
 
     def do_heal(self, request: dict[str, Any]) -> dict[str, Any]:
         """End a fault."""
-        self._send(self.line.heal(request["name"]))
+        self._send(self.line.heal(request["name"], time.time_ns()))
         return {"at": time.time_ns()}
 
     def do_deaf(self, request: dict[str, Any]) -> None:
@@ -216,7 +220,7 @@ class Feed:
 
     def do_release(self, request: dict[str, Any]) -> None:
         """Let go of what waits for others to pass."""
-        self._send(self.line.release())
+        self._send(self.line.release(time.time_ns()))
 
     def do_changes(self, request: dict[str, Any]) -> dict[str, Any]:
         """Hand over the oldest changes."""
@@ -234,7 +238,7 @@ class Feed:
         lost = sum(outlet.refused for outlet in self._outlets) - self._lost_before
         for number, intake in enumerate(self._intakes):
             lost += intake.lost() + wires.passed(number)[1]
-        return {"in": self._seen, "out": self._left, "lost": lost}
+        return {"in": self._seen, "out": self._left, "lost": lost, "waiting": self.line.waiting}
 
     def do_end(self, request: dict[str, Any]) -> dict[str, Any]:
         """The last request: frames of a host take the straight way again."""

@@ -14,15 +14,15 @@ class Frame:
     """The bytes of an Ethernet frame (without its checksum), where it leaves, and when.
 
     `sent_ns` is when the stack sent it, `due_ns` when it leaves, both nanoseconds of CLOCK_REALTIME; a frame that is
-    due when it was sent leaves at once. `wire` is the number of the host's interface, counted from 0, `delayed_by`
-    the name of the fault in force that put it off last.
+    due when it was sent leaves at once. `wire` is the number of the host's interface, counted from 0, `put_off` has
+    the names of the faults in force that put it off, each with the nanoseconds.
     """
 
     data: bytes
     sent_ns: int
     due_ns: int
     wire: int = 0
-    delayed_by: str = ""
+    put_off: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass

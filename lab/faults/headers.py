@@ -126,6 +126,15 @@ class Headers:
         )
 
     @property
+    def covered(self) -> int:
+        """Where that ends which the transport's checksum covers: UDP says so itself (RFC 768), others end with IP."""
+        if self.protocol == UDP and self.transport >= 0:
+            length = self.number(self.transport + 4, 2)
+            if 8 <= length <= self.end - self.transport:
+                return self.transport + length
+        return self.end
+
+    @property
     def payload(self) -> int:
         """How many bytes the transport carries, of a fragment or a protocol that is not known: IP; -1 without IP."""
         if self.upper < 0:
@@ -176,12 +185,12 @@ def mended(frame: bytes) -> bytes:
         length = (data[begin] & 15) * 4
         data[begin + 10 : begin + 12] = b"\0\0"
         data[begin + 10 : begin + 12] = checksum(bytes(data[begin : begin + length])).to_bytes(2, "big")
-        if found.number(begin + 6, 2) & 0x3FFF:
-            return bytes(data)
     place = {TCP: 16, UDP: 6, ICMP: 2, ICMPV6: 2}.get(found.protocol)
-    if place is None or found.transport < 0:
+    if place is None or found.transport < 0 or found.more:
         return bytes(data)
-    at, end = found.transport + place, found.end
+    at, end = found.transport + place, found.covered
+    if found.protocol == UDP and found.version == 4 and not any(data[at : at + 2]):
+        return bytes(data)  # RFC 768: it has none
     data[at : at + 2] = b"\0\0"
     body = bytes(data[found.transport : end])
     total = checksum(pseudo_header(found, end - found.transport) + body)

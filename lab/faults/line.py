@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from lab.faults.readable import Test
 
 
+FREED, DOUBTED = "freed", "doubted"
+"""What is noted of a frame that a fault lets go before its time, since the fault is healed or the steps end; and of one
+for a group whose receivers a partition cuts off, or takes back, while it is on its way.
+"""
+
+
 @dataclass(frozen=True)
 class Receivers:
     """Whose frames are meant: MACs and IP addresses of the receivers, and the wires on which they are all there are, so
@@ -93,9 +99,9 @@ class InForce:
             return True
         return any(low <= self.count and (high is None or self.count <= high) for low, high in self.nth)
 
-    def overtaken(self) -> list[Frame]:
-        """A frame has passed those that are held: the ones that need not wait any longer."""
-        left = [(frame, more - 1) for frame, more in self.memory.held]
+    def overtaken(self, wire: int) -> list[Frame]:
+        """A frame has passed those that are held on its wire: the ones that need not wait any longer."""
+        left = [(frame, more - (frame.wire == wire)) for frame, more in self.memory.held]
         self.memory.held = [one for one in left if one[1] > 0]
         return [frame for frame, more in left if more <= 0]
 
@@ -104,6 +110,10 @@ def _receivers(to: dict[str, Any]) -> Receivers:
     """The receivers of a request."""
     macs, addresses, alone_on = (frozenset(to[key]) for key in ("macs", "addresses", "alone_on"))
     return Receivers(macs, addresses, alone_on, {wire: (mac, names) for wire, mac, names in to["among"]})
+
+
+def _put_off(name: str, frame: Frame, by_ns: int) -> Frame:
+    return replace(frame, put_off=(*frame.put_off, (name, by_ns))) if by_ns > 0 else frame
 
 
 def _is_for_a_group(found: Headers) -> bool:
@@ -131,38 +141,65 @@ class Line:
         """Put a fault in force; raises KeyError or TypeError for a request that is none."""
         fault = FAULTS[request["kind"]](**request["parameters"])
         to = request["to"]
-        self.forces.append(
-            InForce(
-                request["name"],
-                fault,
-                test_of(request["where"], self._numbers) if request["where"] else None,
-                _receivers(to) if to else None,
-                request["nth"],
-                request["probability"],
-                random.Random(request["seed"]),
-                memory=Memory(every=request["nth"] is None and request["probability"] is None),
-            )
+        begun = InForce(
+            request["name"],
+            fault,
+            test_of(request["where"], self._numbers) if request["where"] else None,
+            _receivers(to) if to else None,
+            request["nth"],
+            request["probability"],
+            random.Random(request["seed"]),
+            memory=Memory(every=request["nth"] is None and request["probability"] is None),
         )
+        self.forces.append(begun)
+        self._doubt(begun)
 
-    def heal(self, name: str) -> list[Frame]:
-        """End a fault; returns the frames that it held or put off, in the order in which they were sent.
+    def heal(self, name: str, now_ns: int) -> list[Frame]:
+        """End a fault; returns the frames that leave because of that, in the order in which they were sent.
 
-        What another fault has put off as well still waits for that.
+        What it held meets the faults that began later; what another fault has put off as well still waits for that.
         """
-        ended = [one for one in self.forces if one.name == name]
-        self.forces = [one for one in self.forces if one.name != name]
-        freed = [one for one in self._waiting if one[2].delayed_by == name]
-        self._waiting = [one for one in self._waiting if one[2].delayed_by != name]
-        heapq.heapify(self._waiting)
-        held = [frame for one in ended for frame, _ in one.memory.held]
-        return sorted([frame for _, _, frame in freed] + self._now(held), key=lambda frame: frame.sent_ns)
+        freed: list[Frame] = []
+        for force in [one for one in self.forces if one.name == name]:
+            self._doubt(force)
+            freed += self._let_go(force, now_ns)
+            waiting, self._waiting = [frame for _, _, frame in sorted(self._waiting)], []
+            freed += [self._put_off_no_more(force, frame, now_ns) for frame in waiting]
+            for other in self.forces:
+                held = other.memory.held
+                other.memory.held = [
+                    (self._put_off_no_more(force, frame, now_ns), more) for frame, more in held
+                ]
+            self.forces.remove(force)
+        return sorted(self._now(freed, now_ns), key=lambda frame: frame.sent_ns)
 
-    def release(self) -> list[Frame]:
+    def release(self, now_ns: int) -> list[Frame]:
         """What faults hold until something passes; afterwards nothing waits but for its time."""
-        frames = [frame for one in self.forces for frame, _ in one.memory.held]
-        for one in self.forces:
-            one.memory.held = []
-        return self._now(frames)
+        return self._now([frame for force in self.forces for frame in self._let_go(force, now_ns)], now_ns)
+
+    def _doubt(self, force: InForce) -> None:
+        """Note the frames on their way that receivers take or not by themselves, and for whom that changes now."""
+        held = [frame for one in self.forces for frame, _ in one.memory.held]
+        for frame in [*held, *(one[2] for one in self._waiting)]:
+            if force.leaves_to_receivers(Headers(frame.data), frame.wire):
+                self._note(force, DOUBTED, frame, [frame])
+
+    def _let_go(self, force: InForce, now_ns: int) -> list[Frame]:
+        """What is left, by the faults that began later, of the frames that one holds."""
+        held, force.memory.held = [frame for frame, _ in force.memory.held], []
+        for frame in held:
+            self._note_freed(force, frame, max(now_ns, frame.due_ns))
+        return self._through(self.forces[self.forces.index(force) + 1 :], held)
+
+    def _put_off_no_more(self, force: InForce, frame: Frame, now_ns: int) -> Frame:
+        """A frame that waits, without the time for which a fault that is healed has put it off."""
+        by_ns = sum(by_ns for name, by_ns in frame.put_off if name == force.name)
+        if not by_ns:
+            return frame
+        due_ns = frame.due_ns - by_ns
+        self._note_freed(force, frame, max(now_ns, due_ns))
+        left = tuple(one for one in frame.put_off if one[0] != force.name)
+        return replace(frame, due_ns=due_ns, put_off=left)
 
     # frames
 
@@ -170,16 +207,29 @@ class Line:
         """The frames that leave because this one was sent, in order; those not due yet are kept for `due`."""
         if self.relative:
             self._numbers.note(Headers(frame.data))
-        frames = [frame]
-        for force in self.forces:
-            frames = [left for one in frames for left in self._strike(force, one)]
+        frames = self._through(self.forces, [frame])
+        self._doubt_others(frame, frames)
         return frames if len(frames) == 1 and frames[0] is frame else self._now(frames)
 
-    def _now(self, frames: list[Frame]) -> list[Frame]:
+    def _doubt_others(self, frame: Frame, left: list[Frame]) -> None:
+        """Note a frame for a group that is not seen any more to be of a sender that receivers are cut off from."""
+        source = frame.data[6:12]
+        if frame.data[:1] and frame.data[0] & 1 and any(one.data[6:12] != source for one in left):
+            for force in self.forces:
+                if force.leaves_to_receivers(Headers(frame.data), frame.wire):
+                    self._note(force, DOUBTED, frame, [frame])
+
+    def _through(self, forces: list[InForce], frames: list[Frame]) -> list[Frame]:
+        """What these faults leave of frames, one after the other."""
+        for force in forces:
+            frames = [left for one in frames for left in self._strike(force, one)]
+        return frames
+
+    def _now(self, frames: list[Frame], now_ns: int = 0) -> list[Frame]:
         """Those that leave now; the others are kept for their time."""
         now = []
         for one in frames:
-            if one.due_ns <= one.sent_ns:
+            if one.due_ns <= max(one.sent_ns, now_ns):
                 now.append(one)
             else:
                 self._order += 1
@@ -202,6 +252,11 @@ class Line:
         return self._waiting[0][0] if self._waiting else None
 
     @property
+    def waiting(self) -> int:
+        """How many frames wait for their time."""
+        return len(self._waiting)
+
+    @property
     def last_ns(self) -> int:
         """When the last frame that waits now is due; 0 where none waits."""
         return max((one[0] for one in self._waiting), default=0)
@@ -219,13 +274,17 @@ class Line:
             return [frame]
         force.count += 1
         if not force.chooses():
-            return [frame, *force.overtaken()]
+            return [frame, *force.overtaken(frame.wire)]
         left = force.fault.strike(frame, force.memory)
         if left == [frame]:
-            return [frame, *force.overtaken()]
+            return [frame, *force.overtaken(frame.wire)]
         self._note(force, force.fault.name, frame, left)
-        left = [replace(one, delayed_by=force.name) if one.due_ns > frame.due_ns else one for one in left]
-        return [*left, *force.overtaken()] if left else []
+        left = [_put_off(force.name, one, one.due_ns - frame.due_ns) for one in left]
+        return [*left, *force.overtaken(frame.wire)] if left else []
+
+    def _note_freed(self, force: InForce, frame: Frame, leaves_ns: int) -> None:
+        self._note(force, FREED, frame, [frame])
+        self.changes[-1].update(nth=0, later=leaves_ns - frame.sent_ns)
 
     def _note(self, force: InForce, what: str, frame: Frame, left: list[Frame], of: str = "") -> None:
         """A change, with enough to find the frame: what was sent and what became of it, by length and CRC-32."""

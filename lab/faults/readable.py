@@ -160,7 +160,7 @@ def checksum_is_bad(found: Headers, layer: str) -> bool:
     protocol, place = _PLACES[layer]
     if not found.first or found.more:
         return False
-    segment = found.data[found.transport : found.end]
+    segment = found.data[found.transport : found.covered]
     if protocol == UDP and not any(segment[place : place + 2]):
         return found.version == 6  # RFC 8200 section 8.1: never without one; RFC 768: over IPv4 it may be
     return bool(checksum(pseudo_header(found, len(segment)) + segment))

@@ -50,6 +50,8 @@ _LOAD_WORD, _LOAD_HALF, _LOAD_BYTE, _IF_EQUAL, _IF_ANY, _ALWAYS, _RETURN = (
 )
 """linux/bpf_common.h: BPF_LD|BPF_ABS of four, two and one byte, BPF_JMP with JEQ, JSET and JA, BPF_RET|BPF_K."""
 _MATCH = 0xFFFFFFFF
+_TAGGED = (0x8100, 0x88A8, 0x9100)
+"""EtherTypes of VLAN tags (IEEE 802.1Q): what is behind one is not looked at, all of it is diverted."""
 
 
 def wire_name(number: int) -> str:
@@ -58,8 +60,10 @@ def wire_name(number: int) -> str:
 
 
 def selector(kinds: list[list[int]]) -> bytes:
-    """A classic BPF program that matches these pairs of EtherType and IP protocol, -1 being any."""
-    program: list[tuple[int, int, int, int]] = []
+    """A classic BPF program that matches these pairs of EtherType and IP protocol, -1 being any, and tagged frames."""
+    program: list[tuple[int, int, int, int]] = [(_LOAD_HALF, 0, 0, 12)]
+    for ether_type in _TAGGED:
+        program += [(_IF_EQUAL, 0, 1, ether_type), (_RETURN, 0, 0, _MATCH)]
     for ether_type, protocol in kinds:
         if ether_type < 0:
             return _packed([(_RETURN, 0, 0, _MATCH)])

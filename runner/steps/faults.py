@@ -6,6 +6,7 @@ What kinds of faults there are, and their parameters, is `lab.faults`; which hos
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
+from ipaddress import ip_address
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import Field
@@ -35,6 +36,7 @@ from runner.values import (
 )
 
 Ranges: TypeAlias = tuple[tuple[int, int | None], ...]
+LONGEST_NS = 24 * 3600 * 1_000_000_000
 _KINDS = {"enum": list(FAULTS), "markdownEnumDescriptions": [inspect.getdoc(one) for one in FAULTS.values()]}
 
 
@@ -51,12 +53,17 @@ def read_hosts(value: Any, around: Surroundings) -> tuple[str, ...]:
     """A host, or a list of them."""
     if not isinstance(value, list):
         return (read_host(value, around),)
-    found = []
+    if not value:
+        raise Misplaced("name one host at least; without the key any is meant")
+    found: list[str] = []
     for place, one in enumerate(value):
         try:
-            found.append(read_host(one, around))
+            name = read_host(one, around)
+            if name in found:
+                raise Misplaced(f"{name} is named twice", length=len(name))
         except Misplaced as wrong:
             raise MisplacedAt.below(place, wrong) from None
+        found.append(name)
     return tuple(found)
 
 
@@ -104,6 +111,8 @@ def _unfit(condition: Condition, operand: str) -> str:
 def read_nth(value: Any, around: Surroundings) -> Ranges:
     """Which of the matching frames: `2`, `2..4`, `5..`, or a list of these; the first is 1."""
     if isinstance(value, list):
+        if not value:
+            raise Misplaced("say which frames; without the key all are meant")
         found: list[tuple[int, int | None]] = []
         for place, one in enumerate(value):
             try:
@@ -111,7 +120,10 @@ def read_nth(value: Any, around: Surroundings) -> Ranges:
             except Misplaced as wrong:
                 raise MisplacedAt.below(place, wrong) from None
         return tuple(found)
-    low_text, dots, high_text = read_text(value, around).partition("..")
+    text = read_text(value, around)
+    low_text, dots, high_text = text.partition("..")
+    if not text.strip("."):
+        raise Misplaced("frames are counted from 1: 2, 1..3 or 5..", length=max(1, len(text)))
     low = read_whole(low_text, around) if low_text else 1
     high = low if not dots else read_whole(high_text, around) if high_text else None
     if low < 1 or (high is not None and high < low):
@@ -149,7 +161,8 @@ class Fault(ChangeStep):
     from             the host that sends (or a list of hosts); without it any
     to               the host that the frames go to (or a list), by MAC or IP address; without it any
     where            conditions on the frame as those of checks: UDP and UDP.dport = 9999
-    nth              which of the matching frames, counted from 1 since the fault began: 2, 1..3, 5.. or a list
+    nth              which of the matching frames, counted from 1 since the fault began, for each host that sends by
+                     itself: 2, 1..3, 5.. or a list
     probability      how likely each matching frame is struck: 0.1 or 10%; needs seed
     seed             the number that the chances follow from: the same seed, the same frames
     by               delay: for how long: 10ms
@@ -188,10 +201,12 @@ class Fault(ChangeStep):
         if (self.probability is None) != (self.seed is None):
             message = "`probability` and `seed` go together: chances that can be played again"
             yield MisplacedAt(("probability" if self.seed is None else "seed",), message)
-        for key, least in (("past", 1), ("length", SHORTEST), ("bits_per_second", 1)):
+        for key, least in (("past", 1), ("at", 0), ("length", SHORTEST), ("bits_per_second", 1)):
             value = getattr(self, key)
             if isinstance(value, int) and value < least:
                 yield MisplacedAt((key,), f"{key} is {least} at least")
+        if isinstance(self.by, int) and self.by > LONGEST_NS:
+            yield MisplacedAt(("by",), "by is 24h at most")
         if isinstance(self.from_, tuple) and isinstance(self.to, tuple) and set(self.from_) & set(self.to):
             yield MisplacedAt(("to",), "what a host sends to itself is on no network")
         yield from self._wrong_group()
@@ -265,9 +280,11 @@ PARAMETERS = ("by", "past", "at", "mend", "length", "bits_per_second")
 def _is_group_address(text: str) -> bool:
     if text.count(":") == 5:
         return is_group(text)
-    first = text.partition(".")[0]
-    group4 = first.isdigit() and 224 <= int(first) <= 239
-    return group4 or text == "255.255.255.255" or text.startswith("ff")
+    try:
+        address = ip_address(text)
+    except ValueError:  # the name of a host
+        return False
+    return address.is_multicast or text == "255.255.255.255"
 
 
 def _range_text(one: tuple[int, int | None]) -> str:

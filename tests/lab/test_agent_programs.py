@@ -20,7 +20,6 @@ from tests.agents import (
     constant,
     in_a_namespace,
     namespace_agent,
-    notices,
     run,
 )
 

@@ -43,4 +43,4 @@ def test_losses_are_those_since_the_detour_was_laid(
     made: Any = feed.Feed()
     made.do_lay({"wires": [["lo", [[-1, -1]]]], "relative": False})
     passed.append((20, now))
-    assert made.do_counts({}) == {"in": 0, "out": 0, "lost": lost}
+    assert made.do_counts({}) == {"in": 0, "out": 0, "lost": lost, "waiting": 0}

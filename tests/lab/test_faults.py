@@ -13,6 +13,7 @@ from lab.faults import FAULTS, selecting
 from lab.faults.frame import Frame
 from lab.faults.headers import Headers, mended
 from lab.faults.line import Line
+from lab.faults.numbers import Numbers
 from tests import frames
 
 MACS = ("02:00:00:00:00:01", "02:00:00:00:00:02")
@@ -132,12 +133,12 @@ def test_healing_lets_go_of_what_a_fault_holds_in_the_order_of_sending() -> None
     line.begin({**request("reorder", nth=[[1, 1]], name="other"), "parameters": {"past": 9}})
     for number in range(4):
         line.take(Frame(datagram(number), number + 1, number + 1))
-    assert line.heal("other") == []  # the first is held and delayed
-    assert numbers([frame.data for frame in line.heal("late")]) == [0, 1]
+    assert line.heal("other", 9) == []  # the first is held and delayed
+    assert numbers([frame.data for frame in line.heal("late", 9)]) == [0, 1]
     assert line.next_ns is None and not line.forces
     line.begin(request("reorder"))
     assert line.take(Frame(datagram(8), 1, 1)) == []
-    assert numbers([frame.data for frame in line.heal("reorder")]) == [8]
+    assert numbers([frame.data for frame in line.heal("reorder", 9)]) == [8]
 
 
 def test_frames_for_a_group_are_struck_for_all_or_left_alone() -> None:
@@ -201,7 +202,7 @@ def test_no_mix_of_faults_loses_count_or_order(mix: list[tuple[str, int | None, 
         more: dict[str, Any] = {"nth": [[nth, nth]]} if nth else {"probability": 0.5} if chance else {}
         line.begin(request(kind, name=str(place), **more))
     left = passed(line, count)
-    left += [frame.data for frame in line.release()] + [frame.data for frame in line.due(1 << 62)]
+    left += [frame.data for frame in line.release(1 << 40)] + [frame.data for frame in line.due(1 << 62)]
     done = [change["what"] for change in line.changes]
     dropped = done.count("drop") + done.count("partition")
     assert len(left) == count - dropped + done.count("duplicate")
@@ -226,8 +227,8 @@ def test_what_faults_leave_behind_needs_no_garbage_collector() -> None:
     gc.disable()
     try:
         passed(line, 200)
-        line.heal("delay")
-        line.release()
+        line.heal("delay", 1 << 40)
+        line.release(1 << 40)
         assert len(line.changes) > 100
         assert gc.collect() == 0
     finally:
@@ -240,3 +241,52 @@ def test_what_is_diverted_are_whole_protocols() -> None:
     assert selecting.kinds_of([["IP.dst", "", None], ["TCP", "", None]]) == [[0x0800, 6]]
     assert selecting.kinds_of([["ARP.op", "", None]]) == [[0x0806, -1]]
     assert selecting.kinds_of([["len", "", None]]) == [[-1, -1]]
+
+
+def of_ipv6(first: bool) -> bytes:
+    """A fragment of a UDP datagram over IPv6, the first one or the second: RFC 8200, section 4.5."""
+    ends = ("2001:db8::1", "2001:db8::2")
+    whole = frames.udp(*ends, 1, 2, b"x" * 1600)
+    header = bytes([17, 0]) + (1 if first else 1400).to_bytes(2, "big") + b"\0\0\0\7"
+    return frames.ethernet(
+        *MACS, 0x86DD, frames.ipv6(*ends, 44, header + (whole[:1400] if first else whole[1400:]))
+    )
+
+
+def test_the_checksum_of_a_fragment_is_its_datagrams() -> None:
+    for fragment in (of_ipv6(True), of_ipv6(False)):
+        assert mended(fragment) == fragment
+
+
+def test_the_checksum_of_udp_covers_what_udp_says() -> None:
+    """What follows behind UDP's own length is not of the datagram (RFC 768)."""
+    short = frames.udp(*ENDS, 1, 2, b"abcd")
+    whole = frames.ethernet(*MACS, 0x0800, frames.ipv4(*ENDS, 17, short + b"more"))
+    place = 14 + 20 + 6
+    assert mended(whole[:place] + b"\1\1" + whole[place + 2 :]) == whole
+    none = whole[:place] + b"\0\0" + whole[place + 2 :]
+    assert mended(none) == none
+    bad = selecting.test_of([["UDP.chksum", "=", None]], Numbers())
+    assert not bad(Headers(whole)) and bad(Headers(whole[:place] + b"\1\1" + whole[place + 2 :]))
+
+
+def test_a_frame_is_overtaken_on_its_own_link() -> None:
+    line = Line()
+    line.begin({**request("reorder", nth=[[1, 1]]), "parameters": {"past": 1}})
+    assert line.take(Frame(datagram(0), 1, 1, wire=0)) == []
+    assert numbers([one.data for one in line.take(Frame(datagram(1), 2, 2, wire=1))]) == [1]
+    assert numbers([one.data for one in line.take(Frame(datagram(2), 3, 3, wire=0))]) == [2, 0]
+
+
+def test_what_is_let_go_before_its_time_is_noted_with_when() -> None:
+    line = Line()
+    line.begin(request("delay"))
+    line.begin({**request("reorder", nth=[[1, 1]]), "parameters": {"past": 9}})
+    line.take(Frame(datagram(0), 1_000, 1_000))
+    line.take(Frame(datagram(1), 2_000, 2_000))
+    assert line.heal("delay", 4_000) and not line.heal("delay", 4_000)
+    assert [(one["at"], one["later"]) for one in line.changes if one["what"] == "freed"] == [
+        (2_000, 2_000), (1_000, 3_000),
+    ]  # fmt: skip
+    assert numbers([one.data for one in line.release(9_000)]) == [0]
+    assert line.changes[-1]["fault"] == "reorder" and line.changes[-1]["later"] == 8_000

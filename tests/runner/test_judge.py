@@ -232,6 +232,10 @@ def test_the_same_run_gives_the_same_judgement(tmp_path: Path) -> None:
             FaultInfo(missing="it ended with SIGKILL"),
             "the fault process of host client is gone: it ended with SIGKILL",
         ),
+        (
+            FaultInfo(9, 8, waiting=1),
+            "faults still put off 1 of the frames of host client when the run ended",
+        ),
         (FaultInfo(1000, 1000), ""),
     ],
 )
@@ -241,3 +245,14 @@ def test_faults_that_could_not_do_as_said_make_it_unknown(info: FaultInfo, said:
     judged = judge.judge(known, Expecting())
     assert judged.verdict == ("unknown" if said else "pass")
     assert [one.summary for one in judged.findings if one.check == "faults"] == ([said] if said else [])
+
+
+def test_what_is_missing_behind_a_fault_process_that_is_gone_is_no_failure(tmp_path: Path) -> None:
+    evidence = echo().evidence(tmp_path / "run")
+    known = replace(evidence, info=replace(evidence.info, faults={"client": FaultInfo(missing="SIGKILL")}))
+    judged = judge.judge(
+        known, Expecting((Placed(Saying(Finding("fail", "count", "0 packets, expected 1"))),))
+    )
+    assert judged.verdict == "unknown"
+    [told] = [one.summary for one in judged.findings if one.check == "count"]
+    assert told == "0 packets, expected 1 (but the fault process of host client ended before its end)"

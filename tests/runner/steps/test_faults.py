@@ -73,6 +73,12 @@ def test_what_cannot_be_begun_or_healed_fails_the_step() -> None:
         ("{fault: truncate, length: 13}", "4:31: length is 14 at least"),
         ("{fault: drop, nth: 0}", "4:24: frames are counted from 1"),
         ("{fault: drop, nth: 5..2}", "4:24: frames are counted from 1"),
+        ("{fault: drop, nth: []}", "4:24: say which frames"),
+        ("{fault: drop, nth: ''}", "4:24: frames are counted from 1"),
+        ("{fault: drop, from: []}", "4:25: name one host at least"),
+        ("{fault: drop, to: [client, client]}", "4:32: client is named twice"),
+        ("{fault: corrupt, at: -1}", "4:26: at is 0 at least"),
+        ("{fault: delay, by: 25h}", "4:24: by is 24h at most"),
         ("{fault: drop, probability: 2}", "4:32: a probability is a number from 0 to 1"),
         ("{fault: drop, probability: 0.5}", "4:32: `probability` and `seed` go together"),
         ("{fault: drop, where: UDP and after > 1ms}", "4:34: `after` is for ladders"),
@@ -116,3 +122,8 @@ finally:
     }
     cut = load_text(HEAD + "  - {fault: partition, from: client, to: other}\n", "f", checks={})
     assert set(plan(cut.steps, ("server", "client", "other"))) == {"client", "other"}
+
+
+def test_a_host_may_be_called_like_an_address_begins() -> None:
+    text = HEAD.replace("server", "ffserver") + "  - {fault: drop, to: ffserver, where: IP.dst = ffserver}\n"
+    assert load_text(text, "f", checks={}).steps
