@@ -118,10 +118,13 @@ class Kills(Protocol):
 class Restarts(Protocol):
     """A lab that can begin a killed host anew: with its addresses and MACs, and nothing else of before.
 
-    Its agent is another one, that has said hello.
+    After `restart` its agent is another one, that has said hello, and no packet passes yet where the lab makes its own
+    networks: what has to see or strike the first one is made ready before `join`.
     """
 
     def restart(self, host: str) -> None: ...
+
+    def join(self, host: str) -> None: ...
 
 
 ENGINES: Mapping[str, str] = {"docker": "lab.engines.docker", "netns": "lab.engines.netns"}

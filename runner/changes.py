@@ -148,6 +148,7 @@ class Changes:
         self._strikes.rejoin(host)
         self._recorder.begin_again(host)
         self._prepare(host)
+        self._lab.join(host)
         self.killed.discard(host)
         self._keep(HostRecord(host, "restarted", time.time_ns()))
         return ""

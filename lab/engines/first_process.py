@@ -217,7 +217,18 @@ class FirstProcess:
         self._how(host)
         self._stopped.pop(host, None)
         assert self._wiring is not None
-        self._make(self._wiring, [plan])
+        self._wiring.make([plan], _groups_that_may_ping(), plugged_in=False)
+        with self._ahead_of_hosts():
+            self._start(plan, self._wiring)
+        self._wiring.let_go(host)
+        return ""
+
+    def _join(self, host: str) -> str:
+        """A host that begins anew is put on its networks."""
+        [plan] = [one for one in self._plan["hosts"] if one["name"] == host]
+        assert self._wiring is not None
+        self._wiring.plug_in([plan])
+        self._wiring.settle([plan])
         return ""
 
     def _pause(self, host: str) -> str:

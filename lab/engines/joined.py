@@ -25,7 +25,7 @@ def main(hosts: list[str]) -> None:
     ip6 = Path("/proc/net/if_inet6").exists()
     made = docker_plan.layout(Topology.simple(*sorted(hosts)), "compose", {}, ip6=ip6)
     if name not in hosts:
-        switch = Switch()
+        switch = Switch(asked=False)
         switch.do_make(docker_plan.switch_request(made))
         switch.serve_hosts()
     guest.settle(docker_plan.guest_settings(made, name))

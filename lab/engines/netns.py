@@ -160,6 +160,9 @@ class NetnsLab:
         self._join_all(self._logs, f"host {host} could not be started again")
         self._channels[host].hello(UP_S)
 
+    def join(self, host: str) -> None:
+        self._child.ask({"do": "join", "host": host})
+
     def _open(self, logs: Path) -> None:
         """Have the child make it; returns when every agent has said hello."""
         if self._child.rootless:

@@ -8,8 +8,10 @@ the way of any frame, and none has a way to the machine: there is no link that l
 Requests, each a line of JSON with "do", and each answered with an object, with "error" in it where it could not be:
   "make"    {"socket": PATH, "networks": [{"mtu"}..], "hosts": {NAME: [{"network", "name", "mac", "mtu"}..]}}
   "unplug"  {"host": NAME}: take a host off all its networks
+  "plug"    {"host": NAME}: put a host that joined again on all its networks
 A host connects, says its name with the descriptor, reads a line, brings its links up, says `up`, and reads a line:
-then packets pass. A line that is not empty says what is wrong. A host that was killed joins again in the same way.
+then packets pass. A line that is not empty says what is wrong. A host that was killed joins again in the same way, and
+its packets pass once it is plugged in.
 """
 
 from __future__ import annotations
@@ -34,13 +36,18 @@ PATIENCE_S = 10.0
 
 
 class Switch:
-    """The bridges of one lab, and which hosts are plugged into them: name -> indexes of their ports."""
+    """The bridges of one lab, and which hosts are plugged into them: name -> indexes of their ports.
 
-    def __init__(self) -> None:
+    `asked`: somebody asks for hosts that join again to be plugged in, as in `serve`.
+    """
+
+    def __init__(self, *, asked: bool) -> None:
+        self._asked = asked
         self._netlink = Netlink()
         self._listener: socket.socket | None = None
         self._wanted: dict[str, list[dict[str, Any]]] = {}
         self.ports: dict[str, list[int]] = {}
+        self._joined: dict[str, int] = {}
         self._next = FIRST_PORT
 
     def serve_hosts(self) -> None:
@@ -92,6 +99,12 @@ class Switch:
         ports = [port for port in self.ports.get(request["host"], []) if port in known]
         self._netlink.do(netlink.set_link(port, up=False) for port in ports)
 
+    def do_plug(self, request: dict[str, Any]) -> None:
+        """Let packets pass between a host and its networks."""
+        ports = self.ports[request["host"]]
+        self._netlink.do(netlink.set_link(port, up=True) for port in ports)
+        self._netlink.settle(ports)
+
     def _let_join(self) -> None:
         assert self._listener is not None
         connection, _ = self._listener.accept()
@@ -116,8 +129,13 @@ class Switch:
             os.close(descriptors[0])
         _say(connection, "")
         if connection.recv(10) == b"up":
-            self._netlink.settle(self.ports[host])
+            if not self._is_later(host):
+                self._netlink.settle(self.ports[host])
             _say(connection, "")
+
+    def _is_later(self, host: str) -> bool:
+        """Whether the host is plugged in when somebody asks for it."""
+        return self._asked and self._joined[host] > 1
 
     def _plug(self, host: str, namespace: int) -> None:
         """Make the host's links in its namespace, each with a port of its network's bridge.
@@ -126,6 +144,8 @@ class Switch:
         as long as its TCP connections wait for an answer, and it would go on speaking.
         """
         self._netlink.delete_links(self.ports.get(host, []))
+        self._joined[host] = self._joined.get(host, 0) + 1
+        up = not self._is_later(host)
         ports = self.ports[host] = []
         for number, end in enumerate(self._wanted[host]):
             port = self._next
@@ -139,7 +159,7 @@ class Switch:
                 peer_name="port%d" % port,
                 peer_index=port,
             )
-            self._netlink.do([pair, netlink.set_link(port, up=True, master=FIRST_BRIDGE + end["network"])])
+            self._netlink.do([pair, netlink.set_link(port, up=up, master=FIRST_BRIDGE + end["network"])])
             ports.append(port)
 
 
@@ -152,4 +172,4 @@ def _say(connection: socket.socket, text: str) -> None:
 
 def main() -> None:
     """Be the switch on stdin and stdout."""
-    Switch().serve()
+    Switch(asked=True).serve()

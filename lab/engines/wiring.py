@@ -75,8 +75,8 @@ class Wiring:
             for number, network in enumerate(plan["networks"])
         )
 
-    def make(self, hosts: list[dict[str, Any]], groups: str) -> None:
-        """Make the wires of some hosts (see `lab.engines.netns.wire_plan`); `settle` is to follow.
+    def make(self, hosts: list[dict[str, Any]], groups: str, *, plugged_in: bool = True) -> None:
+        """Make the wires of some hosts (see `lab.engines.netns.wire_plan`); `settle` is to follow, or first `plug_in`.
 
         `groups` is what ping_group_range may be. One that has ended loses its old links first: the kernel keeps a dead
         host's namespace as long as its TCP connections wait for an answer, and it would go on speaking. Raises
@@ -89,7 +89,8 @@ class Wiring:
                 self._make_host(host, groups)
         finally:
             syscalls.setns(self._namespace, syscalls.CLONE_NEWNET)
-        self._plug_in(hosts)
+        if plugged_in:
+            self.plug_in(hosts)
         for host in hosts:
             self._address(host)
         self._set_up_hosts(hosts)
@@ -140,7 +141,8 @@ class Wiring:
             for end, link, port in zip(ends, wire.links, wire.ports, strict=True)
         )
 
-    def _plug_in(self, hosts: list[dict[str, Any]]) -> None:
+    def plug_in(self, hosts: list[dict[str, Any]]) -> None:
+        """Let packets pass between these hosts and their networks."""
         self._control.do(
             netlink.set_link(port, up=True, master=FIRST_BRIDGE + end["network"])
             for host in hosts

@@ -9,8 +9,9 @@ Control socket: SOCK_SEQPACKET, a JSON object a message.
   asked: {"do": "up"} with two descriptors: a file with the plan, and the folder for what hosts say on stderr
   here:  {"host": S} with a descriptor (its agent) and credentials (its process id) for each, then
          {"up": true}; or {"refused": S} or {"failed": ..}
-  asked: {"do": "kill" | "cut" | "restart" | "pause" | "resume" | "how", "host": S}
-  here:  {"done": S}, for `how` with what ended the host; for `restart` its agent before, as at first
+  asked: {"do": "kill" | "cut" | "restart" | "join" | "pause" | "resume" | "how", "host": S}
+  here:  {"done": S}, for `how` with what ended the host; for `restart` its agent before, as at first: its packets pass
+         after `join`
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from runner import evidence
 from runner.history import HostRecord
 from tests.needing import need_docker
 from tests.playing import play_text
@@ -140,3 +141,30 @@ steps:
         engine,
     )
     assert played.judgement.verdict == "pass", played.judgement
+
+
+def test_no_packet_passes_a_restarted_host_before_its_capture_runs(engine: str, tmp_path: Path) -> None:
+    """A router in the middle of a flow: what comes out of it was seen in it."""
+    sending = r"s.sendto(b'n%04d' % n, ('b', 9)); time.sleep(0.002)"
+    flood = rf"import socket, time\ns = socket.socket(2, 2)\nfor n in range(600):\n  {sending}"
+    played = play_text(
+        f"""\
+name: a router restarted in the middle of a flow
+hosts: {{a: {{}}, r: {{router: true}}, b: {{}}}}
+networks: {{one: [a, r], two: [r, b]}}
+steps:
+  - a: {{run: [python3, -c, "{flood}"], as: flood}}
+  - sleep: 100ms
+  - restart: r
+  - a: {{wait: flood}}
+""",
+        tmp_path,
+        engine,
+    )
+    assert played.judgement.verdict == "pass", played.judgement
+    packets = evidence.load(played.folder).packets
+    datagrams = [one for one in packets if one.network == "two" and one.header.dport == 9]
+    arrived = {one.payload for one in datagrams if one.host == "b"}
+    passed = {one.payload for one in datagrams if one.host == "r"}
+    assert len(arrived) > 20 and b"n0599" in arrived
+    assert arrived <= passed
