@@ -15,7 +15,8 @@ class Partition:
     Links stay up and no stack is told, as when a switch between them fails. What is sent to a group (an ARP question
     among three) still reaches those who are not cut off, and no other: the hosts that are do not take it, nor do they
     capture it; only packet sockets of their programs see it. With conditions, `nth` or `probability` that cannot be
-    done: a frame to a group of hosts on both sides is left alone, and the verdict is unknown.
+    done: a frame to a group of hosts on both sides is left alone, and the verdict is unknown. So it is where the
+    partition begins or is healed while another fault delays such a frame.
     """
 
     name: ClassVar[str] = "partition"

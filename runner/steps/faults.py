@@ -300,6 +300,8 @@ def duration_of(value: Any) -> str:
 class Heal(ChangeStep):
     """End a fault: what comes later is not struck, and what it held or delayed leaves at once, in order.
 
+    What another fault puts off as well still waits for that one, and meets the faults that began after this one.
+
     heal  the name of the fault
     """
 
