@@ -300,7 +300,7 @@ def duration_of(value: Any) -> str:
 class Heal(ChangeStep):
     """End a fault: what comes later is not struck, and what it held or delayed leaves at once, in order.
 
-    What another fault puts off as well still waits for that one, and meets the faults that began after this one.
+    What it held meets the faults that began later; what another fault puts off as well still waits for that one.
 
     heal  the name of the fault
     """
