@@ -178,7 +178,8 @@ def sysctls(host: Host) -> dict[str, str]:
     where the links of a host would need different values.
     """
     own = {key.removesuffix("?"): value for key, value in host.sysctls.items()}
-    return {**SYSCTLS, **QUIET_SYSCTLS, **(ROUTER_SYSCTLS if host.router else {}), **_of_all_links(host, own)}
+    routing = ROUTER_SYSCTLS if host.router and not host.scripted else {}
+    return {**SYSCTLS, **QUIET_SYSCTLS, **routing, **_of_all_links(host, own)}
 
 
 def _of_all_links(host: Host, own: Mapping[str, str]) -> dict[str, str]:

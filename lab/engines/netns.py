@@ -54,7 +54,7 @@ def wire_plan(topology: Topology, planned: Plan) -> dict[str, Any]:
 def _host_plan(host: Host, planned: Plan, number: Mapping[str, int]) -> dict[str, Any]:
     return {
         "name": host.name,
-        "router": host.router,
+        "router": host.router and not host.scripted,  # it would tell that it joined the group of all routers
         "interfaces": [_end_plan(end, number[end.network]) for end in planned.interfaces[host.name]],
         "routes": [vars(route) for route in planned.routes[host.name]],
         "sysctls": dict(host.sysctls),
