@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
-from runner import flows, ladder
+from runner import flows, housekeeping, ladder
 from runner.errors import Blind
 from runner.evidence import Evidence
 from runner.headers import ACK, ARP, FIN, ICMPV6, IGMP, PSH, RST, SYN, TCP, UDP
@@ -19,8 +19,6 @@ from runner.matching import Matcher
 from runner.notation import payload_of, words_for
 from runner.packets import Transmission
 
-_NEIGHBOURS = frozenset({*range(130, 138), 143})
-"""ICMPv6 types by which hosts keep house (RFC 2710, 3810, 4861): no draft speaks of them."""
 _EPHEMERAL = 32768
 """Ports from here on are the kernel's choice (ip_local_port_range) and differ from run to run."""
 
@@ -109,7 +107,7 @@ def is_housekeeping(one: Transmission) -> bool:
     header = one.sent.header
     if header.ether_type == ARP or header.protocol == IGMP or not header.version:
         return True
-    return header.protocol == ICMPV6 and header.type in _NEIGHBOURS
+    return housekeeping.is_housekeeping(header)
 
 
 def _by_sockets(run: Evidence) -> dict[int, str]:
@@ -175,8 +173,16 @@ def _ladder(runs: Sequence[Evidence], flow: str, network: str) -> tuple[str, ...
 
 
 def _selected(run: Evidence, flow: flows.Flow, network: str) -> list[Transmission]:
+    """The packets of a flow; where a step made some of a kind that hosts say by themselves, all of that kind.
+
+    A line that speaks of one of them makes the expectation ask for all.
+    """
     try:
-        return flows.select(run, flow, network or None)
+        found = flows.select(run, flow, network or None)
+        kinds = frozenset(
+            one.sent.header.type for one in found if housekeeping.is_housekeeping(one.sent.header)
+        )
+        return flows.select(run, flow, network or None, named=kinds) if kinds else found
     except Blind:  # this run never made the socket
         return []
 

@@ -1,5 +1,7 @@
 """Which packets an expectation speaks of: `tcp c`, `udp client server:53`, `icmp`, `ip.253 mallory`.
 
+`icmp` and `any` leave out what hosts say by themselves: Neighbor Discovery and Multicast Listener Discovery of IPv6,
+`any` also ARP and IGMP. What a step made, and what the expectation names, they have all the same.
 Parses flow texts and picks transmissions out of evidence; what they should look like is the checks' affair.
 """
 
@@ -11,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, inet_pton
 
+from runner import housekeeping
 from runner.errors import Misplaced
 from runner.evidence import Evidence
 from runner.headers import ARP, ICMP, ICMPV6, IGMP, TCP, UDP, decode_quoted, is_group
@@ -23,8 +26,6 @@ _WITH_PORTS = ("tcp", "udp", "dns", "any", "ip")
 _DNS_PORT = 53
 _ERRORS = {ICMP: frozenset({3, 4, 5, 11, 12}), ICMPV6: frozenset({1, 2, 3, 4})}
 """ICMP types that quote the packet they speak of (RFC 792, RFC 4443 section 2.1)."""
-_NEIGHBOURS = frozenset({*range(130, 138), 143})
-"""ICMPv6 types of Multicast Listener Discovery (RFC 2710, 3810) and Neighbor Discovery (RFC 4861)."""
 
 
 @dataclass(frozen=True)
@@ -157,11 +158,16 @@ _Matches = Callable[[_Side, _Side, Transmission], bool]
 
 
 def select(
-    evidence: Evidence, flow: Flow, network: str | None = None, at: str | None = None
+    evidence: Evidence,
+    flow: Flow,
+    network: str | None = None,
+    at: str | None = None,
+    named: frozenset[int] = frozenset(),
 ) -> list[Transmission]:
     """The transmissions of a flow, each once, in the order they were sent; on one network, or on all.
 
-    With `at`, what that host captured in its order: what arrived there stands as a transmission of its own,
+    `icmp` and `any` leave out the hosts' own IPv6 housekeeping (`runner.housekeeping`), but for messages of the types
+    in `named`. With `at`, what that host captured in its order: what arrived there stands as a transmission of its own,
     seen when it arrived, doubled frames doubled. Raises Blind where that capture is not complete, or where a
     named socket was never made.
     """
@@ -172,7 +178,20 @@ def select(
         seen = [one for one in seen if one.sent.network == network]
     ends = [_matcher(evidence, end) for end in flow.ends]
     ports = _fragment_ports(seen)
-    return [one for one in seen if _belongs(one, flow.protocol, ends, ports)]
+    found = [one for one in seen if _belongs(one, flow.protocol, ends, ports)]
+    if flow.protocol not in ("icmp", "any"):
+        return found
+    made = housekeeping.made_by_steps(evidence)
+    left_out = housekeeping.KINDS - named
+    return [
+        one
+        for one in found
+        if not _is_left_out(one, left_out) or evidence.whole(one.sent).sent.number in made
+    ]
+
+
+def _is_left_out(one: Transmission, kinds: frozenset[int]) -> bool:
+    return one.sent.header.protocol == ICMPV6 and one.sent.header.type in kinds
 
 
 _Datagram = tuple[str, str, str, int, int]
@@ -225,7 +244,7 @@ def _is_of(protocol: str, header: Header, ports: tuple[int, int]) -> bool:
     if protocol == "udp":
         return number == UDP
     if protocol == "icmp":
-        return number == ICMP or (number == ICMPV6 and header.type not in _NEIGHBOURS)
+        return number in (ICMP, ICMPV6)
     if protocol == "igmp":
         return number == IGMP
     if protocol == "arp":
@@ -235,8 +254,7 @@ def _is_of(protocol: str, header: Header, ports: tuple[int, int]) -> bool:
     if protocol == "ip":
         return header.version != 0
     if protocol == "any":
-        noise = number == IGMP or header.ether_type == ARP
-        return not noise and not (number == ICMPV6 and header.type in _NEIGHBOURS)
+        return number != IGMP and header.ether_type != ARP
     return header.version != 0 and number == int(protocol.removeprefix("ip."))
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from runner import conditions, flows, notation
+from runner import conditions, flows, housekeeping, notation
 from runner.checks import keys
 from runner.conditions import hosts_in
 from runner.evidence import Evidence
@@ -47,6 +47,10 @@ class Count(Model):
     networks. A condition is a layer (`DNS`) or `FIELD OP VALUE`: scapy's fields, and `len`, `seq` and `ack`;
     OP is one of = != < <= > >= has.
 
+    The flows `icmp` and `any` leave out what hosts say by themselves: IPv6's Neighbor and Multicast Listener Discovery
+    (RFC 4861, 3810), and of `any` also ARP and IGMP. What a step made is in, and so are messages of a kind that `where`
+    names (`ICMPv6ND_NS`); `ip` has them all.
+
     count  a map of flow, where, at, net and is
     """
 
@@ -69,9 +73,10 @@ class Count(Model):
         """One finding; raises Blind where packets could not be seen, or not be compared."""
         wanted = self.count
         keys.must_see(evidence, wanted.flow, wanted.at, wanted.net)
+        named = housekeeping.named_by(condition.field for condition in wanted.where)
         found = [
             one
-            for one in flows.select(evidence, wanted.flow, wanted.net, wanted.at)
+            for one in flows.select(evidence, wanted.flow, wanted.net, wanted.at, named)
             if all(conditions.holds(condition, one, evidence.owner) for condition in wanted.where)
         ]
         holds = wanted.expected.holds(len(found))

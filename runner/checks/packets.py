@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import ClassVar, Literal
 
-from runner import flows
+from runner import flows, housekeeping
 from runner.checks import keys
 from runner.evidence import Evidence
+from runner.headers import ICMPV6
+from runner.ladder import Ladder
 from runner.matching import FREE, Match, Matcher
 from runner.mismatch import Mismatch
 from runner.model import KnownNames, MisplacedAt, Model
+from runner.packets import Header
 from runner.values import Text
 from runner.verdict import Finding
+
+_ECHO = Header(version=6, protocol=ICMPV6, type=128, code=0)
 
 
 class Packets(Model):
@@ -26,6 +32,10 @@ class Packets(Model):
     Flags are exactly those that are named, but PSH never counts (unless `TCP.flags` is given): it says that
     there is data. Other segments carry none unless the line has a payload or `len`. Pure ACKs need no line,
     and the ACK of a FIN may ride on the other FIN, unless `acks` is strict.
+
+    The flows `icmp` and `any` leave out what hosts say by themselves: IPv6's Neighbor and Multicast Listener Discovery
+    (RFC 4861, 3810), and of `any` also ARP and IGMP. What a step made is in, and so are all messages of a kind that a
+    line names: with one line `neighbor-solicitation`, or a condition on `ICMPv6ND_NS`, each of them needs a line.
 
     flow     which packets; all of them must be explained: `tcp c`, `udp client server:53`, `icmp`
     packets  the ladder
@@ -60,7 +70,7 @@ class Packets(Model):
         for wrong in self.packets.mistakes:
             raise wrong
         keys.must_see(evidence, self.flow, self.at, self.net, losses=self._tells_losses())
-        seen = flows.select(evidence, self.flow, self.net, self.at)
+        seen = flows.select(evidence, self.flow, self.net, self.at, _named(self.packets))
         matcher = Matcher(self.packets, evidence.owner, strict=self.acks == "strict")
         match = matcher.match(seen)
         if match.holds:
@@ -70,6 +80,14 @@ class Packets(Model):
             mismatch = Mismatch(matcher, match, seen)
             summary = f"{self.flow.text}: {mismatch.summary()}"
             yield Finding("fail", self.kind, summary, mismatch.detail(), packets=mismatch.numbers())
+
+
+def _named(expected: Ladder) -> frozenset[int]:
+    """The ICMPv6 types of housekeeping that lines name, by a condition or a word; `ICMPv6` names no message."""
+    found = housekeeping.named_by(condition.field for line in expected.lines for condition in line.conditions)
+    words = [word for line in expected.lines for word in line.words if not word.fits(_ECHO)]
+    messages = (replace(_ECHO, type=kind) for kind in housekeeping.KINDS)
+    return found | {message.type for message in messages if any(word.fits(message) for word in words)}
 
 
 def _told(match: Match) -> str:

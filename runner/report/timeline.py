@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from runner import housekeeping
 from runner.errors import Blind
 from runner.evidence import Evidence
 from runner.headers import ICMPV6
@@ -110,7 +111,8 @@ def of(evidence: Evidence, limit: int | None = None, *, states: bool = False) ->
     With `states` the TCP states of its sockets stand on it too, those that can be told.
     """
     chosen = evidence.transmissions
-    shown = [one for one in chosen if not is_housekeeping(one.sent.header)]
+    made = housekeeping.made_by_steps(evidence)
+    shown = [one for one in chosen if not is_housekeeping(one.sent.header) or one.sent.number in made]
     calls = evidence.calls()
     moments: list[Moment] = [Sent(one.sent.time_ns, one) for one in shown]
     moments += _call_moments(calls, shown)
@@ -147,7 +149,7 @@ def ends_of(one: Transmission) -> tuple[str, tuple[str, ...]]:
 
 
 def is_housekeeping(header: Header) -> bool:
-    """Whether a frame is one that hosts send by themselves: no picture shows it unasked."""
+    """Whether a frame is one that hosts send by themselves: no picture shows it, unless a step made it."""
     return header.protocol == ICMPV6 and header.type in _HOUSEKEEPING
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from runner import notation, rundir
+from runner import housekeeping, notation, rundir
 from runner.errors import Blind
 from runner.evidence import Evidence
 from runner.history import CallRecord, FaultRecord, HostRecord, Record, StateRecord, StepRecord
@@ -31,6 +31,7 @@ MOST = 20_000
 
 def told(seen: Evidence, judgement: Judgement, folder: Path, about: str, source: str) -> Told:
     """Everything a page shows of a run; `about` is what its scenario says of itself, `source` the text of it."""
+    made = housekeeping.made_by_steps(seen)
     began_ns = _began_ns(seen)
     sent = seen.transmissions[:MOST]
     streams = Streams(seen, sent)
@@ -39,7 +40,7 @@ def told(seen: Evidence, judgement: Judgement, folder: Path, about: str, source:
         **_head(seen, judgement, folder),
         "about": about.strip(),
         "hosts": list(seen.hosts),
-        "packets": [_packet(one, began_ns, streams) for one in sent],
+        "packets": [_packet(one, began_ns, streams, made) for one in sent],
         "calls": _calls(seen, began_ns, streams),
         "left_out": _left_out(seen),
         "states": _states(seen, began_ns, streams),
@@ -54,7 +55,8 @@ def told(seen: Evidence, judgement: Judgement, folder: Path, about: str, source:
 
 def _began_ns(seen: Evidence) -> int:
     """The first moment: of the calls, the packets, and what was done to hosts and wires."""
-    shown = (one for one in seen.transmissions if not timeline.is_housekeeping(one.sent.header))
+    made = housekeeping.made_by_steps(seen)
+    shown = (one for one in seen.transmissions if not _is_quiet(one, made))
     moments = [one.sent.time_ns for one in shown] + [call.began_ns for call in seen.calls()]
     moments += [one.at_ns for one in seen.history if isinstance(one, StateRecord | FaultRecord | HostRecord)]
     return min(moments, default=seen.info.started_ns)
@@ -107,7 +109,12 @@ def _head(seen: Evidence, judgement: Judgement, folder: Path) -> Told:
 # --- what happened --------------------------------------------------------------------------------
 
 
-def _packet(one: Transmission, began_ns: int, streams: Streams) -> Told:
+def _is_quiet(one: Transmission, made: frozenset[int]) -> bool:
+    """Whether a packet is of the hosts' own housekeeping; `made` are those that steps made."""
+    return timeline.is_housekeeping(one.sent.header) and one.sent.number not in made
+
+
+def _packet(one: Transmission, began_ns: int, streams: Streams, made: frozenset[int]) -> Told:
     """A transmission; the page shows those that are `quiet` (the hosts' own housekeeping) only where it is asked to."""
     source, targets = timeline.ends_of(one)
     header = one.sent.header
@@ -130,7 +137,7 @@ def _packet(one: Transmission, began_ns: int, streams: Streams) -> Told:
         "flow": streams.of(one),
         "network": one.sent.network,
         "length": len(one.sent.data),
-        "quiet": timeline.is_housekeeping(header),
+        "quiet": _is_quiet(one, made),
         "seq": one.seq,
         "ack": one.ack,
     }
