@@ -15,7 +15,7 @@ from typing import NamedTuple
 from runner import fields
 from runner.errors import Blind, Misplaced
 from runner.headers import ACK
-from runner.operands import ADDRESSES, ORDERS, Operand, Operator, looks_like_address, read_operand, whole
+from runner.operands import ORDERS, Operand, Operator, is_address, looks_like_address, read_operand, whole
 from runner.packets import Transmission
 from runner.quoting import QUOTED, quoted, unquoted
 from runner.wire import canonical
@@ -68,8 +68,10 @@ class Condition:
     @property
     def host(self) -> str | None:
         """The operand where it must be the name of a host: in a field of addresses, and no address itself."""
-        operand = self.operand if self.field in ADDRESSES else None
-        return operand if isinstance(operand, str) and not looks_like_address(operand) else None
+        operand = self.operand
+        if not isinstance(operand, str) or looks_like_address(operand) or not is_address(self.field):
+            return None
+        return operand
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -190,7 +192,7 @@ def holds(condition: Condition, seen: Transmission, owner: Owner, since_ns: int 
     if not condition.operator:
         return fields.has_layer(seen.sent, condition.field)
     if condition.operand is None:
-        layer = condition.field.removesuffix(".chksum")
+        layer = fields.checked_layer(condition.field)
         if not fields.has_layer(seen.sent, layer):
             return False
         return fields.checksum_is_bad(seen.sent, layer) == (condition.operator == "=")
@@ -208,7 +210,7 @@ def shown(condition: Condition, seen: Transmission, owner: Owner, since_ns: int 
     if not condition.operator:
         return f"no {field}"
     if condition.operand is None:
-        if not fields.has_layer(seen.sent, field.removesuffix(".chksum")):
+        if not fields.has_layer(seen.sent, fields.checked_layer(field)):
             return f"no {field}"
         return "a right checksum" if condition.operator == "=" else "a bad checksum"
     value = _value(condition, seen, since_ns)
@@ -216,7 +218,7 @@ def shown(condition: Condition, seen: Transmission, owner: Owner, since_ns: int 
         return "no line before it" if field == "after" else f"no {field}"
     if field == "after":
         return f"after={_elapsed(int(value))}"
-    if field in ADDRESSES and isinstance(value, str) and owner(value) != value:
+    if isinstance(value, str) and is_address(field) and owner(value) != value:
         return f"{field}={owner(value)} ({value})"
     text = quoted(value) if isinstance(value, bytes) else str(value)
     return f"{field}={text}"
@@ -282,11 +284,14 @@ def _compare_numbers(operator: Operator, value: int, wanted: int) -> bool:
 
 
 def _compare_texts(condition: Condition, value: str, wanted: str, owner: Owner) -> bool:
+    if fields.flag_names(condition.field):
+        found, flags = (frozenset(fields.flags_in(condition.field, text)) for text in (value, wanted))
+        return _compare_flags(condition.operator, found, flags)
     if condition.operator == "has":
         return wanted in value
     _refuse_order(condition)
     same = value == wanted
-    if not same and condition.field in ADDRESSES:
+    if not same and is_address(condition.field):
         same = canonical(value) == wanted or owner(value) == wanted
     return same == (condition.operator == "=")
 

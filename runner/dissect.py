@@ -235,6 +235,37 @@ def field_kind(layer: str, name: str) -> FieldKind:
     return _kind_of(described)
 
 
+@cache
+def holds_addresses(layer: str, name: str) -> bool:
+    """Whether a field holds an address, whatever form it has in a packet; False for fields that there are not."""
+    described = _described(layer, name)
+    return bool(described) and all(_kind_of(one).sort in ("ip4", "ip6", "mac") for one in described)
+
+
+@cache
+def flag_names(layer: str, name: str) -> tuple[str, ...]:
+    """The flags of a field, from the lowest bit, as scapy writes them; none where the field has none."""
+    described = _described(layer, name)
+    return tuple(described[0].names) if described and _kind_of(described[0]).sort == "flags" else ()
+
+
+def _described(layer: str, name: str) -> list[Any]:
+    """scapy's descriptions of a field: several where it has several forms, none where there is no such field."""
+    found = layers().get(layer)
+    waiting = [one for one in found.fields_desc if one.name == name] if found is not None else []
+    described = []
+    while waiting:
+        one = waiting.pop()
+        several = getattr(one, "flds", None)
+        if several:
+            waiting += [form[0] for form in several] + [one.dflt]
+        elif hasattr(one, "fld"):
+            waiting.append(one.fld)
+        else:
+            described.append(one)
+    return described
+
+
 def _kind_of(described: Any) -> FieldKind:
     """The same for one of scapy's objects that describe a field."""
     bases = {base.__name__ for base in type(described).__mro__}

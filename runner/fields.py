@@ -25,6 +25,10 @@ def flag_letters(bits: int) -> str:
     return "".join(letter for place, letter in enumerate(FLAG_LETTERS) if bits >> place & 1)
 
 
+_IP_FLAGS = ("MF", "DF", "evil")
+"""The names of the flag bits of IPv4, from the lowest, as scapy writes them."""
+
+
 def _network(packet: Packet) -> int:
     return network_of(packet.data, packet.link)[1]
 
@@ -52,7 +56,7 @@ def _at_transport(offset: int, size: int = 1, shift: int = 0, mask: int = -1) ->
 def _ip_flags(packet: Packet) -> Value:
     """The three bits as scapy names them, joined with a plus sign."""
     bits = packet.data[_network(packet) + 6] >> 5
-    return "+".join(name for place, name in enumerate(("MF", "DF", "evil")) if bits >> place & 1)
+    return "+".join(name for place, name in enumerate(_IP_FLAGS) if bits >> place & 1)
 
 
 def _arp_mac(offset: int) -> _Reader:
@@ -147,7 +151,7 @@ _TUNNELS = frozenset({4, 41, 47})
 """IP protocols that carry whole packets (IPv4, IPv6, GRE): the layer that was asked for may be the inner
 one.
 """
-_CHECKED = {"TCP": TCP, "UDP": UDP, "ICMP": ICMP, "ICMPv6": ICMPV6}
+_CHECKED = {"TCP": TCP, "UDP": UDP, "ICMP": ICMP}
 
 
 def has_layer(packet: Packet, layer: str) -> bool:
@@ -193,7 +197,7 @@ def _is_unusual(packet: Packet, layer: str) -> bool:
 def known(field: str) -> str | None:
     """None if conditions may name that layer (`DNS`) or field (`TCP.flags`), else what is wrong with it."""
     layer, dot, name = field.partition(".")
-    if layer in _COMMON and (not dot or name in _COMMON[layer] or (layer == "ICMP" and name in _NUMBERED)):
+    if layer in _COMMON and (not dot or _is_common(layer, name)):
         return None
     near = difflib.get_close_matches(layer.casefold(), [one.casefold() for one in _COMMON], 1, 0.75)
     for common in _COMMON:
@@ -202,17 +206,52 @@ def known(field: str) -> str | None:
     return dissect.field_problem(layer, name) if dot else dissect.layer_problem(layer)
 
 
+def holds_addresses(field: str) -> bool:
+    """Whether `LAYER.FIELD` is one of the fields that are not read here and hold an IP address or a MAC."""
+    layer, _, name = field.partition(".")
+    return bool(name) and not _is_common(layer, name) and dissect.holds_addresses(layer, name)
+
+
+def flag_names(field: str) -> tuple[str, ...]:
+    """The flags of `LAYER.FIELD`, from the lowest bit; none where it is no field of flags, and for TCP's."""
+    layer, _, name = field.partition(".")
+    if field == "IP.flags":
+        return _IP_FLAGS
+    return () if not name or _is_common(layer, name) else dissect.flag_names(layer, name)
+
+
+def flags_in(field: str, text: str) -> list[str]:
+    """The flags that a text names: letters where every flag of the field is one, else words joined with `+`."""
+    if all(len(one) == 1 for one in flag_names(field)):
+        return list(text.replace("+", ""))
+    return [one for one in text.split("+") if one]
+
+
+def _is_common(layer: str, name: str) -> bool:
+    return name in _COMMON.get(layer, ()) or (layer == "ICMP" and name in _NUMBERED)
+
+
 def checksum_is_bad(packet: Packet, layer: str) -> bool:
-    """Whether the checksum of IP, TCP, UDP, ICMP or ICMPv6 is wrong, computed over the packet's bytes.
+    """Whether the checksum of IP, TCP, UDP, ICMP or a message of ICMPv6 is wrong, computed over the packet's bytes.
 
     False where the packet has no such layer, and for fragments, whose datagram is not whole. Raises KeyError
     for other layers.
     """
     if layer == "IP":
         return checksums.ip_is_bad(packet)
-    return checksums.transport_is_bad(packet, _CHECKED[layer])
+    return checksums.transport_is_bad(packet, ICMPV6 if layer.startswith("ICMPv6") else _CHECKED[layer])
 
 
 def layers_with_checksums() -> tuple[str, ...]:
-    """The layers that `checksum_is_bad` knows."""
+    """The layers that `checksum_is_bad` knows, beside the messages of ICMPv6."""
     return ("IP", *_CHECKED)
+
+
+def checked_layer(field: str) -> str:
+    """The layer whose checksum a field is, if `checksum_is_bad` knows it: `UDP.chksum`, `ICMPv6ND_NS.cksum`; else
+    nothing.
+    """
+    layer, _, name = field.partition(".")
+    if name == "chksum" and layer in layers_with_checksums():
+        return layer
+    return layer if name == "cksum" and layer.startswith("ICMPv6") else ""

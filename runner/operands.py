@@ -7,6 +7,7 @@ Reads values only: where they stand is told by `runner.conditions`, which also c
 from __future__ import annotations
 
 import re
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import Literal
 
 from runner import fields
@@ -23,10 +24,10 @@ Operand = int | str | bytes | frozenset[str] | None
 ORDERS = ("<", "<=", ">", ">=")
 ADDRESSES = frozenset({
     "Ether.src", "Ether.dst", "IP.src", "IP.dst", "IPv6.src", "IPv6.dst", "IPerror.src", "IPerror.dst",
-    "ARP.psrc", "ARP.pdst", "ARP.hwsrc", "ARP.hwdst",
+    "ARP.psrc", "ARP.pdst", "ARP.hwsrc", "ARP.hwdst", "ICMPv6ND_NS.tgt", "ICMPv6ND_NA.tgt",
 })  # fmt: skip
-"""Fields that hold addresses: they are compared as such, and a host's name stands for all of its own."""
-_TEXTS = frozenset({*ADDRESSES, "IP.flags", "TCP.options"})
+"""Fields that hold addresses, of those that are common: they are known without scapy."""
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _NUMERIC = frozenset({"len", "seq", "ack", "Ether", "IP", "IPv6", "ARP", "TCP", "UDP", "ICMP"})
 """Derived fields that are numbers, and layers whose fields all are, but for texts."""
 
@@ -43,16 +44,59 @@ def read_operand(field: str, operator: Operator, plain: str | bytes) -> Operand:
             return plain
     if field == "after":
         return _read_time(operator, plain)
-    if field.endswith(".chksum") and plain == "bad":
+    if field.endswith((".chksum", ".cksum")) and plain == "bad":
         _check_bad_checksum(field, operator)
         return None
     if field == "TCP.flags":
         return _read_flags(operator, plain)
-    if field in _TEXTS:
+    if fields.flag_names(field):
+        return _read_named_flags(field, operator, plain)
+    if is_address(field) or field == "TCP.options":
         if operator in ORDERS:
             raise Misplaced(f"{field} is no number: it can be compared with = and != only")
-        return canonical(plain).lower() if field in ADDRESSES and looks_like_address(plain) else plain
+        return _read_address(operator, plain) if is_address(field) else plain
     return _read_number(field, plain) if field.partition(".")[0] in _NUMERIC else plain
+
+
+def is_address(field: str) -> bool:
+    """Whether a field holds an address: it is compared as such, and a host's name stands for all of the host's own."""
+    return field in ADDRESSES or fields.holds_addresses(field)
+
+
+def _read_address(operator: Operator, plain: str) -> str:
+    """A host's name, or an address in the form in which it is compared; `has` looks for a piece of its text."""
+    if operator == "has" or not looks_like_address(plain):
+        return plain
+    found = canonical(plain).lower()
+    if not _MAC.fullmatch(found):
+        try:
+            inet_pton(AF_INET6 if ":" in found else AF_INET, found)
+        except OSError:
+            raise Misplaced(f"{plain!r} is no address") from None
+    return found
+
+
+def _read_named_flags(field: str, operator: Operator, plain: str) -> str:
+    """Flags in the order of their bits, as scapy writes them; written as such, in any order, or as their number."""
+    if operator in ORDERS:
+        raise Misplaced(f"{field} is a set of flags: compare it with =, != or has")
+    known = fields.flag_names(field)
+    number = whole(plain)
+    if number is not None:
+        wanted = [name for place, name in enumerate(known) if number >> place & 1]
+        strange = not 0 <= number < 1 << len(known)
+    else:
+        wanted = fields.flags_in(field, plain)
+        strange = not set(wanted) <= set(known)
+    join = "" if all(len(name) == 1 for name in known) else "+"
+    if strange:
+        folded = {name.casefold(): name for name in known}
+        meant = [folded.get(word.casefold(), "") for word in re.split(r"[+,|]", plain)]
+        raise Misplaced(
+            f"the flags of {field} are {', '.join(known)}" + (", joined with +" if join else ""),
+            suggestion=join.join(meant) if all(meant) else "",
+        )
+    return join.join(name for name in known if name in wanted)
 
 
 def _read_time(operator: Operator, plain: str) -> int:
@@ -63,10 +107,9 @@ def _read_time(operator: Operator, plain: str) -> int:
 
 
 def _check_bad_checksum(field: str, operator: Operator) -> None:
-    layer = field.removesuffix(".chksum")
-    if layer not in fields.layers_with_checksums():
+    if not fields.checked_layer(field):
         known = ", ".join(fields.layers_with_checksums())
-        raise Misplaced(f"whether a checksum is right is known for {known}")
+        raise Misplaced(f"whether a checksum is right is known for {known}, and messages of ICMPv6 (cksum)")
     if operator not in ("=", "!="):
         raise Misplaced("a checksum is bad or it is not: = and != only")
 

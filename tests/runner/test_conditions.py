@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scapy.all import IP, UDP, VXLAN, Ether, ICMPv6ND_NS, ICMPv6NDOptSrcLLAddr, IPv6
 
 from runner import conditions, flows
 from runner.conditions import Condition
@@ -63,6 +64,10 @@ def numbers(evidence: Evidence, text: str) -> list[int]:
         ("IP.ttl = 0x21", [6]),
         ("IP.ttl < 64", [6]),
         ("IP.flags = DF and ICMP", [6]),
+        ("IP.flags = 2 and ICMP", [6]),
+        ("IP.flags != DF+MF and ICMP", [6]),
+        ("IP.flags has DF and ICMP", [6]),
+        ("IP.flags has MF+DF", []),
         ("ICMP.type = echo-request", [6]),
         ("ICMP.id = 0x1234", [6]),
         ("IP.proto = tcp and seq = 0", [0, 1]),
@@ -87,6 +92,58 @@ def test_a_bad_checksum_is_seen(tmp_path: Path) -> None:
     assert numbers(evidence, "UDP.chksum = bad") == [1]
     assert numbers(evidence, "UDP.chksum != bad") == [0]
     assert numbers(evidence, "TCP.chksum != bad") == [], "what has no such checksum is neither"
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Evidence:
+    """The server is asked for by its link-layer address; the second solicitation's checksum is wrong."""
+    run = Recorded(["client", "server"])
+    mac = run.end("client").mac
+    for checksum in (None, 0x1234):
+        told = IPv6(src="fd00::1", dst="ff02::1:ff00:2") / ICMPv6ND_NS(tgt="fd00::2", cksum=checksum)
+        frame = Ether(src=mac, dst="33:33:ff:00:00:02") / told / ICMPv6NDOptSrcLLAddr(lladdr=mac)
+        run.frame("client", bytes(frame), ["server"])
+    tunnel = IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=1, dport=4789) / VXLAN(flags="Instance")
+    run.frame("client", bytes(Ether(src=mac, dst=run.end("server").mac) / tunnel), ["server"])
+    cut = IP(src="10.0.0.1", dst="10.0.0.2", flags="MF+DF") / UDP(sport=1, dport=2)
+    run.frame("client", bytes(Ether(src=mac, dst=run.end("server").mac) / cut), ["server"])
+    return run.evidence(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("ICMPv6ND_NS.tgt = server", [0, 1]),
+        ("ICMPv6ND_NS.tgt = client", []),
+        ("ICMPv6ND_NS.tgt != server", []),
+        ("ICMPv6ND_NS.tgt = FD00:0::0002", [0, 1]),
+        ("ICMPv6ND_NS.tgt has fd00", [0, 1]),
+        ("ICMPv6NDOptSrcLLAddr.lladdr = client", [0, 1]),
+        ("ICMPv6NDOptSrcLLAddr.lladdr = 02:00:00:00:00:01", [0, 1]),
+        ("ICMPv6ND_NS.cksum = bad", [1]),
+        ("ICMPv6ND_NS.cksum != bad", [0]),
+        ("ICMPv6ND_NA.cksum != bad", []),
+        ("VXLAN.flags = Instance", [2]),
+        ("VXLAN.flags = 8", [2]),
+        ("VXLAN.flags has 0x0c", []),
+        ("IP.flags = DF+MF", [3]),
+        ("IP.flags = MF+DF", [3]),
+        ("IP.flags = 3", [3]),
+        ("IP.flags has MF", [3]),
+        ("IP.flags = 0 and VXLAN", [2]),
+    ],
+)
+def test_addresses_flags_and_checksums_of_any_layer(asked: Evidence, text: str, places: list[int]) -> None:
+    assert numbers(asked, text) == places
+
+
+@pytest.mark.parametrize("field", ["ICMPv6ND_NS.tgt", "ICMPv6NDOptSrcLLAddr.lladdr", "BOOTP.yiaddr"])
+def test_any_field_of_addresses_may_name_a_host(field: str) -> None:
+    assert [one.name for one in conditions.hosts_in(conditions.parse(f"{field} = sevrer"))] == ["sevrer"]
+
+
+def test_a_field_that_may_hold_an_address_or_a_name_names_no_host() -> None:
+    assert [*conditions.hosts_in(conditions.parse("DNSRR.rdata = ns.example."))] == []
 
 
 def test_an_absent_field_meets_nothing(seen: Evidence) -> None:
@@ -116,6 +173,14 @@ def test_an_absent_field_meets_nothing(seen: Evidence) -> None:
         ("TCP and after > 1s", 8, 5, "", "for ladders"),
         ("IP.chksum > bad", 12, 3, "", "= and != only"),
         ("ARP.chksum = bad", 0, 10, "", "no field"),
+        ("IGMP.chksum = bad", 14, 3, "", "messages of ICMPv6 (cksum)"),
+        ("IP.flags = XX", 11, 2, "", "MF, DF, evil, joined with +"),
+        ("IP.flags = df,mf", 11, 5, "DF+MF", "joined with +"),
+        ("IP.flags = 8", 11, 1, "", "MF, DF, evil"),
+        ("IP.flags > DF", 11, 2, "", "a set of flags"),
+        ("VXLAN.flags = OI", 14, 2, "", "the flags of VXLAN.flags are"),
+        ("IP.src = 10.0.0", 9, 6, "", "no address"),
+        ("ICMPv6ND_NS.tgt = fd00::zz", 18, 8, "", "no address"),
         (r'len = 1 and Raw.load = "\q"', 24, 2, "", "escapes"),
     ],
 )

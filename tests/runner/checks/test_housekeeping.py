@@ -22,7 +22,7 @@ expect:
   - count: {flow: icmp, is: 2}
   - count: {flow: any, where: ICMPv6ND_NS, is: 1}
   - count: {flow: icmp, where: ICMPv6ND_NA, is: 1}
-  - count: {flow: any, where: ICMPv6ND_NA.S = 1, is: 1}
+  - count: {flow: any, where: ICMPv6ND_NA.tgt = server, is: 1}
   - count: {flow: any, where: Ether.src = server, is: 0}
   - count: {flow: icmp server, where: ICMPv6NDOptDstLLAddr, is: 1}
   - flow: icmp
@@ -32,7 +32,7 @@ expect:
       mallory -> ff02::1         router-advertisement
   - flow: any
     packets: |
-      mallory -> ff02::1:ff00:1  ICMPv6ND_NS.type=135
+      mallory -> ff02::1:ff00:1  ICMPv6ND_NS.tgt=server
       mallory -> ff02::1         ICMPv6ND_RA.type=134
 """
 
