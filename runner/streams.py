@@ -6,21 +6,21 @@ Works on evidence; whether the two agree is a check's affair (`runner.checks.str
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lab import agent
-from runner import flows
+from runner import acceptance, flows
 from runner.errors import Blind
 from runner.evidence import Evidence
 from runner.headers import ACK, FIN, SYN
 from runner.history import CallRecord
-from runner.packets import Transmission
+from runner.packets import Packet, Transmission
 from runner.sockets import SocketFacts
 
 _MODULUS = 1 << 32
-_END_OF_OPTIONS, _NO_OPERATION, _MULTIPATH = 0, 1, 30
-"""Kinds of TCP options: RFC 9293, section 3.2, and RFC 8684, section 8.1."""
+_MULTIPATH = 30
+"""A kind of TCP option: RFC 8684, section 8.1."""
 
 
 @dataclass
@@ -41,12 +41,14 @@ class WireStream:
     """The payload of one direction of a connection, up to the first hole; `segments` counts those that
     carried data.
 
-    `hole` is the offset where bytes are missing although later ones are there, or None.
+    `hole` is the offset where bytes are missing although later ones are there, or None. `doubt` says why it is not
+    sure which segments the receiver took, and is empty where it is.
     """
 
     data: bytes = b""
     segments: int = 0
     hole: int | None = None
+    doubt: str = ""
 
 
 # --- by the calls ---------------------------------------------------------------------------------
@@ -175,41 +177,33 @@ def wire_from(evidence: Evidence, socket: str) -> WireStream:
     """What left the socket's host, lost or not; raises Blind where that host's capture is not complete."""
     facts = evidence.socket(socket)
     evidence.must_see([facts.host])
-    segments = (one for one in _segments(evidence, socket) if _leaves(one, facts, evidence))
-    return _reassembled(segments)
+    segments = (one.sent for one in _segments(evidence, socket) if _leaves(one, facts, evidence))
+    return _reassembled((one, one.header.length) for one in segments)
 
 
 def wire_to(evidence: Evidence, socket: str) -> WireStream:
-    """What reached the socket's host; raises Blind where that host's capture is not complete."""
+    """What reached the socket's host and was not thrown away there, in the order in which it came.
+
+    A kernel throws away what `runner.acceptance` says. Raises Blind where that host's capture is not complete.
+    """
     facts = evidence.socket(socket)
-    evidence.must_see([facts.host])
-    segments = (
-        one
-        for one in _segments(evidence, socket)
-        if not _leaves(one, facts, evidence) and any(copy.host == facts.host for copy in one.arrivals)
-    )
-    return _reassembled(segments)
+    seen = [one.sent for one in _segments(evidence, socket, at=facts.host)]
+    found = acceptance.taken(seen)
+    whole = _reassembled((one.packet, one.data) for one in found)
+    return replace(whole, doubt=next((one.doubt for one in found if one.doubt), ""))
 
 
-def _segments(evidence: Evidence, socket: str) -> Iterable[Transmission]:
-    found = flows.select(evidence, flows.parse(f"tcp {socket}"))
+def _segments(evidence: Evidence, socket: str, at: str | None = None) -> Iterable[Transmission]:
+    found = flows.select(evidence, flows.parse(f"tcp {socket}"), at=at)
     segments = [one for one in found if one.sent.header.flags >= 0]
-    if any(map(_agrees_to_multipath, segments)):
+    if any(_agrees_to_multipath(one.sent) for one in segments):
         raise Blind(f"{socket} speaks Multipath TCP: its bytes may take other connections than its first")
     return segments
 
 
-def _agrees_to_multipath(one: Transmission) -> bool:
+def _agrees_to_multipath(packet: Packet) -> bool:
     """Whether it is a SYN,ACK with the option of Multipath TCP (RFC 8684, section 3.1)."""
-    header = one.sent.header
-    if header.flags & (SYN | ACK) != SYN | ACK:
-        return False
-    options = one.sent.data[header.transport + 20 : header.payload]
-    place = 0
-    while place < len(options) and options[place] not in (_END_OF_OPTIONS, _MULTIPATH):
-        alone = options[place] == _NO_OPERATION
-        place += 1 if alone else max(2, int.from_bytes(options[place + 1 : place + 2], "big"))
-    return options[place : place + 1] == bytes([_MULTIPATH])
+    return packet.header.flags & (SYN | ACK) == SYN | ACK and _MULTIPATH in acceptance.options_of(packet)
 
 
 def _leaves(one: Transmission, facts: SocketFacts, evidence: Evidence) -> bool:
@@ -218,17 +212,18 @@ def _leaves(one: Transmission, facts: SocketFacts, evidence: Evidence) -> bool:
     return header.sport in ports and evidence.owner(header.src) == facts.host
 
 
-def _reassembled(segments: Iterable[Transmission]) -> WireStream:
+def _reassembled(segments: Iterable[tuple[Packet, int]]) -> WireStream:
     """Put payloads in the order of their sequence numbers, each byte once (RFC 9293 section 3.4).
 
+    Of each segment so many bytes as stand with it.
     A SYN with another number begins a new connection: its bytes follow those of the one before.
     """
     streams: list[_Reassembly] = []
-    for one in segments:
-        header = one.sent.header
+    for one, length in segments:
+        header = one.header
         if not streams or (header.flags & SYN and streams[-1].first not in (None, header.seq)):
             streams.append(_Reassembly())
-        streams[-1].take(header.seq, header.flags, one.sent.payload)
+        streams[-1].take(header.seq, header.flags, one.payload[:length])
     whole = [stream.result() for stream in streams]
     hole, offset = None, 0
     for part in whole:

@@ -174,13 +174,21 @@ class Connection:
         self.next = {self.client: 0xFFFFFFF0, self.server: 5000}
 
     def segment(
-        self, source: str, flags: str, carried: bytes = b"", *, lost: bool = False, seq: int | None = None
+        self,
+        source: str,
+        flags: str,
+        carried: bytes = b"",
+        *,
+        lost: bool = False,
+        seq: int | None = None,
+        ack: int | None = None,
     ) -> Connection:
         """One segment from one end; it takes up its sequence numbers even if it is lost."""
         target = self.server if source == self.client else self.client
         ports = (self.sport, self.dport) if source == self.client else (self.dport, self.sport)
         begin = self.next[source] if seq is None else seq
-        ack = self.next[target] if "A" in flags else 0
+        if ack is None:
+            ack = self.next[target] if "A" in flags else 0
         data = frames.tcp(self.run.ip(source), self.run.ip(target), *ports, flags, begin, ack, carried)
         self.run.packet(source, target, 6, data, lost=lost)
         if seq is None:

@@ -42,6 +42,10 @@ class Stream(Model):
     Or what was received is V: `{to: conn, is: V}`. Both by the calls on the sockets (also on their duplicates
     and files), and for TCP between two hosts by the segments on the wire put together again; all must agree.
 
+    Segments that the receiver has to throw away count for nothing: those with a wrong checksum or without ACK, a SYN in
+    the middle of a connection, an acknowledgement of what was never sent (RFC 9293 section 3.10.7.4, RFC 5961 sections
+    4 and 5), a timestamp that is too old (RFC 7323 section 5).
+
     stream  a map of from, to and is
     """
 
@@ -87,6 +91,7 @@ class Stream(Model):
             return
         wire, data = streams.wire_to(evidence, self.stream.to), bytes(got.data)
         if not wire.data.startswith(data):
+            _be_sure(wire)
             arrived = (wire.data, "the wire brought")
             yield self._parted((data, f"{self.stream.to} received"), arrived)
 
@@ -108,6 +113,7 @@ class Stream(Model):
         for wire, which in ((left, "left"), (arrived, "arrived")):
             who = f"the segments that {which} carry"
             if wire.data != calls[0] or wire.hole is not None:
+                _be_sure(wire)
                 return self._parted((wire.data, who), calls, _hole(wire))
         segments = f"{left.segments:,} segment{'' if left.segments == 1 else 's'} on the wire"
         return self._pass(
@@ -133,6 +139,12 @@ def _known(transcript: Transcript) -> Transcript:
     if transcript.doubt:
         raise Blind(transcript.doubt)
     return transcript
+
+
+def _be_sure(wire: WireStream) -> None:
+    """Raise Blind where it is not known which segments the receiver took."""
+    if wire.doubt:
+        raise Blind(wire.doubt)
 
 
 def _told(data: bytes) -> str:
