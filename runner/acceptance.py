@@ -14,8 +14,8 @@ from runner.headers import ACK, FIN, RST, SYN, TCP
 from runner.packets import Packet
 
 MODULUS = 1 << 32
-_END_OF_OPTIONS, _NO_OPERATION, TIMESTAMPS = 0, 1, 8
-"""Kinds of TCP options: RFC 9293 section 3.2, RFC 7323 section 3.2."""
+_END_OF_OPTIONS, _NO_OPERATION, WINDOW_SCALE, TIMESTAMPS = 0, 1, 3, 8
+"""Kinds of TCP options: RFC 9293 section 3.2, RFC 7323 sections 2.2 and 3.2."""
 _LARGEST_WINDOW = 1 << 30
 """Bytes: RFC 7323, section 2.3."""
 _REPLAY = 1
@@ -128,7 +128,8 @@ class _Receiver:
     def _opens(self, place: int, packet: Packet) -> Taken | None:
         """A SYN: it opens a connection where the host agrees to it, else it draws an ACK at most (RFC 5961, 4.2)."""
         header = packet.header
-        if header.flags & ACK and self._begin is None and self._first is not None:
+        again = header.seq == self._begin and not header.length  # of a simultaneous open: RFC 9293 figure 8
+        if header.flags & ACK and self._first is not None and (self._begin is None or again):
             if ahead(self._first, header.ack) <= 0 or ahead(self._end, header.ack) > 0:
                 return None
             data = header.length

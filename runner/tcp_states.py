@@ -11,7 +11,7 @@ import errno
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from runner.checksums import transport_is_bad
+from runner import acceptance
 from runner.errors import Blind
 from runner.evidence import Evidence
 from runner.headers import ACK, FIN, RST, SYN, TCP
@@ -65,9 +65,14 @@ def states_of(evidence: Evidence, socket: str) -> list[Change]:
     if not facts.has_ports or facts.type != "SOCK_STREAM":
         raise Blind(f"{socket} is no TCP socket: it has no TCP states")
     machine = _Machine(accepted=facts.accepted)
-    for time_ns, _, event in _events(evidence, facts):
+    events = _events(evidence, facts)
+    taken = {
+        one.packet.number
+        for one in acceptance.taken([event for *_, event in events if isinstance(event, Packet)])
+    }
+    for time_ns, _, event in events:
         if isinstance(event, Packet):
-            machine.packet(event)
+            machine.packet(event, taken=event.number in taken)
         else:
             machine.call(event, time_ns)
     _compare(evidence, socket, machine.changes, closed=facts.closed_ns is not None)
@@ -213,7 +218,9 @@ class _Machine:
         self._sent_next = 0
         self._our_fin_end: int | None = None
         self._expected: int | None = None
-        self._their_fin: int | None = None
+        self._their_fins: set[int] = set()
+        self._scale = 0
+        self._window_end: int | None = None
         self._early: list[tuple[int, int]] = []
 
     def _enter(self, state: str | None, time_ns: int, number: int | None = None) -> None:
@@ -238,11 +245,11 @@ class _Machine:
                 else:
                     self._enter(_OUR_FIN.get(self._state), time_ns)
 
-    def packet(self, packet: Packet) -> None:
-        """A segment left the host or reached it."""
+    def packet(self, packet: Packet, *, taken: bool) -> None:
+        """A segment left the host or reached it; `taken` as `runner.acceptance` says, which knows no RST."""
         if packet.direction == "out":
             self._out(packet)
-        elif not transport_is_bad(packet, TCP):
+        elif taken or (packet.header.flags & RST and not acceptance.is_damaged(packet)):
             self._in(packet)
 
     def _out(self, packet: Packet) -> None:
@@ -260,9 +267,20 @@ class _Machine:
                 self._sent_first, self._sent_next = header.seq, end
         if self._sent_first is None or _before(self._sent_next, end):
             self._sent_next = end
+        if flags & ACK:
+            self._offer(packet)
         if flags & FIN:
             self._our_fin_end = end
             self._enter(_OUR_FIN.get(self._state), packet.time_ns, packet.number)
+
+    def _offer(self, packet: Packet) -> None:
+        """Move the end of the window, which never goes back (RFC 9293 section 3.8.6), nor here; RFC 7323 scales it."""
+        header, options = packet.header, acceptance.options_of(packet)
+        if header.flags & SYN:
+            self._scale = options.get(acceptance.WINDOW_SCALE, b"\0")[0]
+        end = (header.ack + (header.window << (0 if header.flags & SYN else self._scale))) % _MODULUS
+        if self._window_end is None or _before(self._window_end, end):
+            self._window_end = end
 
     def _in(self, packet: Packet) -> None:
         if self._state == "" and self._accepted:
@@ -301,24 +319,32 @@ class _Machine:
             if self._expected in (None, header.seq):  # others draw a challenge ACK (RFC 9293, Reset Attack)
                 self._enter("CLOSE", packet.time_ns, packet.number)
             return
-        if not flags & ACK or _before(self._sent_next, header.ack):
+        if not flags & ACK or _before(self._sent_next, header.ack) or self._is_beyond_window(header.seq):
             return
-        if self._state == "SYN_RECV" and not flags & SYN and self._acknowledges_syn(header.ack):
+        opened = not flags & SYN or (not self._accepted and (header.seq + 1) % _MODULUS == self._expected)
+        if (
+            self._state == "SYN_RECV" and opened and self._acknowledges_syn(header.ack)
+        ):  # figure 8: also by a SYN,ACK
             self._enter("ESTABLISHED", packet.time_ns, packet.number)
         if self._our_fin_end is not None and not _before(header.ack, self._our_fin_end):
             self._enter(_FIN_ACKNOWLEDGED.get(self._state), packet.time_ns, packet.number)
         if self._state != "SYN_RECV" and not flags & SYN:
             self._take(header.seq, header.length, bool(flags & FIN))
-            if self._their_fin is not None and self._expected == self._their_fin:
+            if self._expected is not None and self._expected in self._their_fins:
+                self._their_fins.clear()
                 self._expected = (self._expected + 1) % _MODULUS
                 self._enter(_THEIR_FIN.get(self._state), packet.time_ns, packet.number)
+
+    def _is_beyond_window(self, seq: int) -> bool:
+        """Whether a segment begins behind all that this end ever offered to take (RFC 9293 section 3.10.7.4, first)."""
+        return self._window_end is not None and _before(self._window_end, seq)
 
     def _take(self, seq: int, length: int, fin: bool) -> None:
         """Move on over the bytes that came in order; those that came early wait."""
         if self._expected is None:
             self._expected = seq
-        if fin and self._their_fin is None:
-            self._their_fin = (seq + length) % _MODULUS
+        if fin:
+            self._their_fins.add((seq + length) % _MODULUS)
         if length:
             self._early.append((seq, (seq + length) % _MODULUS))
         moved = True

@@ -10,6 +10,7 @@ from runner.errors import Blind
 from runner.evidence import Evidence
 from runner.tcp_states import Change, states_of
 from tests import frames
+from tests.playing import play_text
 from tests.recorded import Connection, Recorded
 
 SHUT_WR = {"constant": "SHUT_WR"}
@@ -257,3 +258,50 @@ def test_what_cannot_be_told_makes_blind(tmp_path: Path) -> None:
         states_of(seen, "x")
     with pytest.raises(Blind, match="dropped 3 packets"):
         states_of(run.evidence(tmp_path, drops={"client": 3}), "c")
+
+
+CROSSED = """\
+name: both open at once, as figure 8 of RFC 9293 has it
+hosts: {client: {}, mallory: {scripted: true}}
+steps:
+  - client: {socket: c, type: SOCK_STREAM}
+  - client: {bind: c, to: ":5555"}
+  - client: {connect: c, to: "mallory:80", blocks: true, as: connecting}
+  - mallory: {sniff_packet: TCP.flags = S, as: syn}
+  - mallory: {send_packet: [{IP: {dst: client}}, {TCP: {sport: 80, dport: 5555, flags: S, seq: 7000}}]}
+  - mallory: {send_packet: [{IP: {dst: client}}, {TCP: {sport: 80, dport: 5555, flags: SA, seq: 7000,
+      ack: $syn.TCP.seq+1}}]}
+  - client: {returns: connecting}
+expect:
+  - states: {c: [SYN_SENT, SYN_RECV, ESTABLISHED]}
+"""
+FINS = """\
+name: a FIN that is out of the window, and the right one
+hosts: {server: {}, mallory: {scripted: true}}
+steps:
+  - server: {socket: l, type: SOCK_STREAM}
+  - server: {bind: l, to: ":80"}
+  - server: {listen: l, backlog: 5}
+  - mallory: {send_packet: [{IP: {dst: server}}, {TCP: {sport: 4000, dport: 80, flags: S, seq: 1000}}]}
+  - mallory: {sniff_packet: TCP.flags = SA, as: sa}
+  - mallory: {send_packet: [{IP: {dst: server}}, {TCP: {sport: 4000, dport: 80, flags: A, seq: 1001,
+      ack: $sa.TCP.seq+1}}]}
+  - server: {accept: l, as: conn}
+  - mallory: {send_packet: [{IP: {dst: server}}, {TCP: {sport: 4000, dport: 80, flags: FA, seq: SEQ,
+      ack: $sa.TCP.seq+1}}]}
+  - mallory: {send_packet: [{IP: {dst: server}}, {TCP: {sport: 4000, dport: 80, flags: FA, seq: 1001,
+      ack: $sa.TCP.seq+1}}]}
+  - server: {recv: conn, size: 9, gives: ''}
+expect:
+  - states: {conn: [SYN_RECV, ESTABLISHED, CLOSE_WAIT]}
+"""
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [CROSSED, FINS.replace("SEQ", "500001001"), FINS.replace("SEQ", "1005")],
+    ids=["crossed", "fin out of the window", "fin in it"],
+)
+def test_as_a_kernel_does(scenario: str, tmp_path: Path) -> None:
+    played = play_text(scenario, tmp_path)
+    assert played.judgement.verdict == "pass", (played.steps("failed"), played.judgement)

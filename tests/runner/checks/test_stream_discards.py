@@ -28,18 +28,20 @@ steps:
   - mallory: {{send_packet: [{{IP: {{dst: server}}}}, {{TCP: {{sport: 4000, dport: 80, flags: A,
       seq: 1001, ack: $sa.TCP.seq+1, options: [[NOP], [NOP], [Timestamp, 1001, 0]]}}}}]}}
   - server: {{accept: l, as: conn}}
-  - mallory: {{send_packet: [{{IP: {{dst: server, {ip}}}}}, {{TCP: {{sport: 4000, dport: 80, {tcp}}}}}, {{data: evil}}]}}
+  - mallory: {{send_packet: [{{IP: {{dst: server, {ip}}}}}, {{TCP: {{sport: 4000, dport: 80, {tcp}}}}},
+      {{data: {data}}}]}}
   - mallory: {{send_packet: [{{IP: {{dst: server}}}}, {{TCP: {{sport: 4000, dport: 80, flags: PA,
       seq: 1001, ack: $sa.TCP.seq+1, options: [[NOP], [NOP], [Timestamp, 1003, 0]]}}}}, {{data: good}}]}}
   - server: {{recv: conn, size: 9, gives: {gives}}}
 expect:
   - stream: {{to: conn, is: {gives}}}
+  - states: {{conn: [SYN_RECV, ESTABLISHED]}}
 """
 
 
-def played(folder: Path, tcp: str, *, ip: str = "ttl: 64", gives: str = "good") -> str:
+def played(folder: Path, tcp: str, *, ip: str = "ttl: 64", data: str = "evil", gives: str = "good") -> str:
     """The verdict of a connection into which a segment with that header comes before the right one."""
-    run = play_text(BY_HAND.format(tcp=tcp, ip=ip, gives=gives), folder)
+    run = play_text(BY_HAND.format(tcp=tcp, ip=ip, data=data, gives=gives), folder)
     assert not run.steps("failed"), run.reason
     return run.judgement.verdict
 
@@ -72,6 +74,25 @@ def test_nor_is_what_has_a_damaged_ip_header(tmp_path: Path) -> None:
 def test_what_it_takes_is(tcp: str, tmp_path: Path) -> None:
     """A segment without a timestamp is taken too (RFC 7323 section 3.2 lets it), and one that is older by one."""
     assert played(tmp_path, tcp, gives="evil") == "pass"
+
+
+@pytest.mark.parametrize(
+    "tcp",
+    [
+        f"flags: FA, {NEXT}, {_STAMPED.format(900)}",
+        f"flags: FA, seq: 500001001, ack: $sa.TCP.seq+1, {FRESH}",
+        f"flags: F, seq: 1001, {FRESH}",
+        f"flags: R, seq: 1001, chksum: 0x1111, {FRESH}",
+        f"flags: R, seq: 1005, {FRESH}",
+    ],
+)
+def test_nor_does_it_change_a_state(tcp: str, tmp_path: Path) -> None:
+    assert played(tmp_path, tcp, data='""') == "pass"
+
+
+@pytest.mark.parametrize("flags", ["R", "FA"])
+def test_nor_does_what_has_a_damaged_ip_header(flags: str, tmp_path: Path) -> None:
+    assert played(tmp_path, f"flags: {flags}, {NEXT}, {FRESH}", ip="chksum: 0x1111", data='""') == "pass"
 
 
 SYN_DATA = """\
