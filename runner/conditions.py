@@ -287,6 +287,8 @@ def _compare_texts(condition: Condition, value: str, wanted: str, owner: Owner) 
     if fields.flag_names(condition.field):
         found, flags = (frozenset(fields.flags_in(condition.field, text)) for text in (value, wanted))
         return _compare_flags(condition.operator, found, flags)
+    if fields.lists_addresses(condition.field):
+        return _compare_lists(condition.operator, re.findall(r"'([^']+)'", value), wanted, owner)
     if condition.operator == "has":
         return wanted in value
     _refuse_order(condition)
@@ -294,6 +296,12 @@ def _compare_texts(condition: Condition, value: str, wanted: str, owner: Owner) 
     if not same and is_address(condition.field):
         same = canonical(value) == wanted or owner(value) == wanted
     return same == (condition.operator == "=")
+
+
+def _compare_lists(operator: Operator, value: list[str], wanted: str, owner: Owner) -> bool:
+    """Addresses: `has` is one of them, `=` the only one."""
+    same = [canonical(one) == wanted or owner(one) == wanted for one in value]
+    return any(same) if operator == "has" else (same == [True]) == (operator == "=")
 
 
 def _as_number(condition: Condition) -> int:

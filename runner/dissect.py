@@ -223,6 +223,7 @@ _SORTS: tuple[tuple[str, Sort], ...] = (
     ("BitField", "number"),
 )
 """scapy's base classes of fields, the first that fits decides."""
+_ADDRESSES: tuple[Sort, ...] = ("ip4", "ip6", "mac")
 
 
 @cache
@@ -239,7 +240,16 @@ def field_kind(layer: str, name: str) -> FieldKind:
 def holds_addresses(layer: str, name: str) -> bool:
     """Whether a field holds an address, whatever form it has in a packet; False for fields that there are not."""
     described = _described(layer, name)
-    return bool(described) and all(_kind_of(one).sort in ("ip4", "ip6", "mac") for one in described)
+    return bool(described) and all(_kind_of(one).sort in _ADDRESSES for one in described)
+
+
+@cache
+def lists_addresses(layer: str, name: str) -> bool:
+    """Whether a field holds a list of addresses: those of a route, of name servers."""
+    described = _described(layer, name)
+    return bool(described) and all(
+        _kind_of(one).entries in _ADDRESSES or isinstance(one, _scapy().IP6ListField) for one in described
+    )
 
 
 @cache

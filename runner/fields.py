@@ -212,6 +212,12 @@ def holds_addresses(field: str) -> bool:
     return bool(name) and not _is_common(layer, name) and dissect.holds_addresses(layer, name)
 
 
+def lists_addresses(field: str) -> bool:
+    """Whether `LAYER.FIELD` holds a list of addresses; its value is the text of a list of texts."""
+    layer, _, name = field.partition(".")
+    return bool(name) and not _is_common(layer, name) and dissect.lists_addresses(layer, name)
+
+
 def flag_names(field: str) -> tuple[str, ...]:
     """The flags of `LAYER.FIELD`, from the lowest bit; none where it is no field of flags, and for TCP's."""
     layer, _, name = field.partition(".")

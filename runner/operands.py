@@ -54,18 +54,21 @@ def read_operand(field: str, operator: Operator, plain: str | bytes) -> Operand:
     if is_address(field) or field == "TCP.options":
         if operator in ORDERS:
             raise Misplaced(f"{field} is no number: it can be compared with = and != only")
-        return _read_address(operator, plain) if is_address(field) else plain
+        piece = operator == "has" and not fields.lists_addresses(field)
+        return _read_address(plain) if is_address(field) and not piece else plain
     return _read_number(field, plain) if field.partition(".")[0] in _NUMERIC else plain
 
 
 def is_address(field: str) -> bool:
-    """Whether a field holds an address: it is compared as such, and a host's name stands for all of the host's own."""
-    return field in ADDRESSES or fields.holds_addresses(field)
+    """Whether a field holds an address, or a list of them: they are compared as such, and a host's name stands for all
+    of the host's own.
+    """
+    return field in ADDRESSES or fields.holds_addresses(field) or fields.lists_addresses(field)
 
 
-def _read_address(operator: Operator, plain: str) -> str:
-    """A host's name, or an address in the form in which it is compared; `has` looks for a piece of its text."""
-    if operator == "has" or not looks_like_address(plain):
+def _read_address(plain: str) -> str:
+    """A host's name, or an address in the form in which it is compared."""
+    if not looks_like_address(plain):
         return plain
     found = canonical(plain).lower()
     if not _MAC.fullmatch(found):

@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scapy.all import IP, UDP, VXLAN, Ether, ICMPv6ND_NS, ICMPv6NDOptSrcLLAddr, IPv6
+from scapy.all import (
+    IP,
+    UDP,
+    VXLAN,
+    Ether,
+    ICMPv6ND_NS,
+    ICMPv6ND_RA,
+    ICMPv6NDOptRDNSS,
+    ICMPv6NDOptSrcLLAddr,
+    IPv6,
+)
 
 from runner import conditions, flows
 from runner.conditions import Condition
@@ -107,12 +117,19 @@ def asked(tmp_path: Path) -> Evidence:
     run.frame("client", bytes(Ether(src=mac, dst=run.end("server").mac) / tunnel), ["server"])
     cut = IP(src="10.0.0.1", dst="10.0.0.2", flags="MF+DF") / UDP(sport=1, dport=2)
     run.frame("client", bytes(Ether(src=mac, dst=run.end("server").mac) / cut), ["server"])
+    router = IPv6(src="fd00::1", dst="ff02::1") / ICMPv6ND_RA() / ICMPv6NDOptRDNSS(dns=["fd00::2", "fd00::7"])
+    run.frame("client", bytes(Ether(src=mac, dst="33:33:00:00:00:01") / router), ["server"])
     return run.evidence(tmp_path / "run")
 
 
 @pytest.mark.parametrize(
     ("text", "places"),
     [
+        ("ICMPv6NDOptRDNSS.dns has server", [4]),
+        ("ICMPv6NDOptRDNSS.dns has fd00:0::7", [4]),
+        ("ICMPv6NDOptRDNSS.dns has client", []),
+        ("ICMPv6NDOptRDNSS.dns = server", []),
+        ("ICMPv6NDOptRDNSS.dns != server", [4]),
         ("ICMPv6ND_NS.tgt = server", [0, 1]),
         ("ICMPv6ND_NS.tgt = client", []),
         ("ICMPv6ND_NS.tgt != server", []),
@@ -137,7 +154,9 @@ def test_addresses_flags_and_checksums_of_any_layer(asked: Evidence, text: str, 
     assert numbers(asked, text) == places
 
 
-@pytest.mark.parametrize("field", ["ICMPv6ND_NS.tgt", "ICMPv6NDOptSrcLLAddr.lladdr", "BOOTP.yiaddr"])
+@pytest.mark.parametrize(
+    "field", ["ICMPv6ND_NS.tgt", "ICMPv6NDOptSrcLLAddr.lladdr", "BOOTP.yiaddr", "IPOption_RR.routers"]
+)
 def test_any_field_of_addresses_may_name_a_host(field: str) -> None:
     assert [one.name for one in conditions.hosts_in(conditions.parse(f"{field} = sevrer"))] == ["sevrer"]
 
