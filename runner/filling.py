@@ -9,11 +9,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from lab.engine import Interface
-from runner.crafting import IP_LAYERS, Layer, resolved
 from runner.errors import Unmet
+from runner.layers import IP_LAYERS, Layer, left_out, resolved
 from runner.scope import Scope
 
 Level = Literal["ip4", "ip6", "frame"]
@@ -21,6 +21,9 @@ BROADCAST = "ff:ff:ff:ff:ff:ff"
 _KERNEL_WRITES = ("len", "chksum")
 """Fields of IPv4 that the kernel always writes itself under IP_HDRINCL (raw(7))."""
 _IS_AT = (2, "is-at")
+_QUOTED = {"IPerror": "IP", "IPerror6": "IPv6"}
+"""scapy's layers of what an ICMP error quotes, and those that carry the error."""
+_CARRIERS = {"ip4": "IP", "ip6": "IPv6"}
 
 
 @dataclass(frozen=True)
@@ -61,19 +64,74 @@ def filled(layers: Sequence[Layer], host: str, scope: Scope, network: str | None
     def address_of(sort: str, name: str) -> str:
         return _address(sort, name, host, scope)
 
-    said = [resolved(layer, address_of) for layer in layers]
-    found: list[Layer] = []
+    return _filled([resolved(layer, address_of) for layer in layers], (), host, scope, network)
+
+
+def _filled(
+    said: Sequence[Layer], around: Sequence[Layer], host: str, scope: Scope, network: str | None
+) -> tuple[Layer, ...]:
+    """Layers on top of each other, inside of those `around`: from the innermost on, then what depends on outer ones."""
+    inner: list[Layer] = []
     for layer in reversed(said):
-        found.insert(0, _filled_one(layer, found, host, scope, network))
+        inner.insert(0, _filled_one(layer, inner, host, scope, network))
+    found: list[Layer] = []
+    for layer in inner:
+        outer = (*around, *found)
+        whole = _quoting(layer, outer)
+        end = _end([*outer, whole, *inner], host, scope, network) if left_out(whole) else None
+        whole = whole if end is None else _of_sender(whole, outer, end)
+        held = {
+            name: _filled_field(value, (*outer, whole), host, scope, network)
+            for name, value in whole.fields.items()
+        }
+        found.append(whole.with_fields(**held))
     return tuple(found)
+
+
+def _filled_field(value: Any, around: Sequence[Layer], host: str, scope: Scope, network: str | None) -> Any:
+    """A layer that stands in a field of another, or several of them; what else stands there stays."""
+    match value:
+        case Layer():
+            return _filled([value], around, host, scope, network)[0]
+        case list():
+            return [_filled_field(one, around, host, scope, network) for one in value]
+        case _:
+            return value
+
+
+def _quoting(layer: Layer, outer: Sequence[Layer]) -> Layer:
+    """What an ICMP error quotes was sent by whom the error goes to, to whom it comes from (RFC 792, RFC 4443)."""
+    quoted = _QUOTED.get(layer.name)
+    carrier = next((one for one in reversed(outer) if one.name == quoted), None)
+    if quoted is None:
+        return layer
+    if carrier is None:
+        missing = [name for name in ("src", "dst") if name not in layer.fields]
+        if missing:
+            names = " and ".join(f"{layer.name}.{name}" for name in missing)
+            raise Unmet(f"whose packet is quoted cannot be told without {quoted} around it: say {names}")
+        return layer
+    return layer.with_fields(**{"src": carrier.fields["dst"], "dst": carrier.fields["src"], **layer.fields})
+
+
+def _of_sender(layer: Layer, outer: Sequence[Layer], end: Interface) -> Layer:
+    """Addresses of whoever sends the layer (`HSRPmd5.sourceip`): of the IP that carries it, else the host's own."""
+    found = {}
+    for name, sort in left_out(layer).items():
+        carrier = next((one for one in reversed(outer) if one.name == _CARRIERS.get(sort)), None)
+        own = {"ip4": end.ip4, "ip6": end.ip6, "mac": (end.mac,)}[sort]
+        if name == "dst" or not (carrier or own):
+            raise Unmet(f"{layer.name}.{name} cannot be told: say it")
+        found[name] = carrier.fields["src"] if carrier else own[0]
+    return layer.with_fields(**found)
 
 
 def _filled_one(layer: Layer, inner: Sequence[Layer], host: str, scope: Scope, network: str | None) -> Layer:
     """One layer; those inside of it are filled already."""
     match layer.name:
-        case "IP" | "IPv6" if "src" not in layer.fields:
+        case "IP" | "IPv6" | "IPv46" if "src" not in layer.fields:
             end = _end([layer], host, scope, network)
-            own = end.ip4 if layer.name == "IP" else end.ip6
+            own = end.ip6 if layer.name == "IPv6" else end.ip4
             if not own:
                 raise Unmet(f"host {host} has no address for {layer.name} on network {end.network}")
             return layer.with_fields(src=own[0])

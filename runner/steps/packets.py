@@ -11,9 +11,10 @@ from pydantic import Field
 from runner import conditions
 from runner.commands import Command, Performance, SendPacket, SniffPacket
 from runner.conditions import Condition
-from runner.crafting import FRAME_LAYERS, IP_LAYERS, Layer, build, read_layers, text_of
+from runner.crafting import build, read_layers
 from runner.errors import Blind, Misplaced, Unmet
 from runner.filling import sending
+from runner.layers import FRAME_LAYERS, IP_LAYERS, Layer, text_of
 from runner.model import MisplacedAt, Reads, Surroundings
 from runner.names import Unfilled
 from runner.packets import Packet, Transmission
