@@ -25,10 +25,14 @@ from runner.layers import DATA, IP_LAYERS, Layer, buildable, is_open, with_place
 from runner.model import MisplacedAt, Surroundings
 from runner.names import Unfilled
 from runner.reading import suggestion
+from runner.tcp_options import read_option
 from runner.values import below, list_of, read_bytes, read_text, refuse
 
 _WITH_TARGET = (*IP_LAYERS, "IPv46")
 """Layers that need a destination."""
+_HEADER_LENGTH = {"IP": "ihl", "IPv46": "ihl", "IPerror": "ihl", "TCP": "dataofs", "TCPerror": "dataofs"}
+MOST_OPTIONS = 40
+"""Bytes of options: a header has at most 15 words (RFC 791 section 3.1, RFC 9293 section 3.1)."""
 
 
 def read_layers(value: Any, around: Surroundings) -> tuple[Layer, ...]:
@@ -96,7 +100,7 @@ def _read_field(layer: str, name: str, value: Any, beside: dict[str, Any], aroun
 
 def _read_value(name: str, kind: FieldKind, value: Any, around: Surroundings) -> Any:
     if isinstance(value, Unfilled):
-        if kind.sort == "number" and not kind.own_words:
+        if kind.sort == "number":
             check_reference(value)
         return value
     match kind.sort:
@@ -111,9 +115,9 @@ def _read_value(name: str, kind: FieldKind, value: Any, around: Surroundings) ->
         case "layers":
             return _read_inner(value, around)
         case "options":
-            return [below(number, _read_option, one, around) for number, one in enumerate(_listed(value))]
+            return [below(number, read_option, one, around) for number, one in enumerate(_listed(value))]
         case "list":
-            inner = partial(_read_value, name, FieldKind(kind.entries))
+            inner = partial(_read_value, name, kind.entry or FieldKind("other"))
             return [below(number, inner, one, around) for number, one in enumerate(_listed(value))]
         case "text":
             return read_text(value, around)
@@ -134,26 +138,31 @@ def _read_inner(value: Any, around: Surroundings) -> Any:
     return _read_layer(value, around)
 
 
-def _read_option(value: Any, around: Surroundings) -> tuple[Any, ...]:
-    """A TCP option as scapy has it: a name or number and what it holds: [MSS, 1460], [NOP], [Timestamp, 1, 2]."""
-    if not isinstance(value, list) or not value:
-        refuse(value, "an option such as [MSS, 1460] or [NOP]")
-    name, *held = [read_plain(one, around) for one in value]
-    if name in ("SAckOK", "NOP", "EOL") and not held:
-        return (name, b"" if name == "SAckOK" else None)
-    return (name, held[0] if len(held) == 1 else tuple(held))
-
-
 def _check_built(layer: Layer) -> None:
     """Have scapy build the layer alone; raises MisplacedAt at the field that it does not take."""
     problem = dissect.build_problem([with_placeholders(layer)])
     if problem is None:
+        _check_header(layer)
         return
     for name, value in layer.fields.items():
         alone = dissect.build_problem([with_placeholders(Layer(layer.name, {name: value}))])
         if alone is not None:
             raise MisplacedAt((layer.name, name), f"{layer.name} does not take this {name}: {alone}")
     raise MisplacedAt((layer.name,), f"these fields of {layer.name} do not fit together: {problem}")
+
+
+def _check_header(layer: Layer) -> None:
+    """Raise MisplacedAt where the options are too long for the field that says how long the header is.
+
+    Where its author says that field himself (`dataofs`), so be it.
+    """
+    said = _HEADER_LENGTH.get(layer.name)
+    if said is None or said in layer.fields or "options" not in layer.fields:
+        return
+    size = len(dissect.built([with_placeholders(layer)])) - 20
+    if size > MOST_OPTIONS:
+        message = f"the options of {layer.name} have at most {MOST_OPTIONS} bytes, and these are {size}"
+        raise MisplacedAt((layer.name, "options"), message)
 
 
 def build(layers: Iterable[Layer]) -> bytes:

@@ -39,7 +39,7 @@ LITERALS = {
 @dataclass(frozen=True)
 class FieldKind:
     """What a field holds: `names` are the words for its numbers, `bits` is its size where that is fixed, `size` how
-    many bytes it has where that is, and `entries` what is in it where it is a list. `own_words`: scapy reads words
+    many bytes it has where that is, and `entry` what each is of where it is a list. `own_words`: scapy reads words
     there that nobody else knows (times, services).
     """
 
@@ -47,7 +47,7 @@ class FieldKind:
     names: Mapping[str, int] = field(default_factory=dict)
     bits: int = 0
     size: int = 0
-    entries: Sort = "other"
+    entry: FieldKind | None = None
     own_words: bool = False
 
 
@@ -73,7 +73,7 @@ _SORTS: tuple[tuple[str, Sort], ...] = (
     ("BitField", "number"),
 )
 """scapy's base classes of fields, the first that fits decides."""
-_ENTRIES: Mapping[str, Sort] = {"IP6ListField": "ip6", "DomainNameListField": "text"}
+_ENTRIES = {"IP6ListField": FieldKind("ip6"), "DomainNameListField": FieldKind("text")}
 """What is in lists that scapy describes by one class."""
 _BITS = {"B": 8, "H": 16, "I": 32, "Q": 64}
 _THREE_BYTES = frozenset({"ThreeBytesField", "LEThreeBytesField"})
@@ -140,18 +140,18 @@ def _kind(described: Any) -> FieldKind:
     form = str(getattr(described, "fmt", "") or "").lstrip("!<>@=")
     if sort == "other" and form in _BITS:
         sort = "number"
-    entries: Sort = _ENTRIES.get(decided, "other")
+    entry = _ENTRIES.get(decided, FieldKind("other")) if sort == "list" else None
     if decided == "FieldListField":
-        entries = _kind(described.field).sort
+        entry = _kind(_bare(described.field))
     bits = _bits(described, bases, form) if sort in ("number", "flags") else 0
     size = _size(described, bases) if sort == "bytes" else 0
-    return FieldKind(sort, names, bits, size, entries, _reads_words(described))
+    return FieldKind(sort, names, bits, size, entry, _reads_words(described))
 
 
 def _bits(described: Any, bases: frozenset[str], form: str) -> int:
     if bases & _THREE_BYTES:
         return 24
-    if "BitField" in bases:
+    if "_BitField" in bases or "BitField" in bases:
         return abs(int(getattr(described, "size", 0) or 0))
     return _BITS.get(form, 0)
 

@@ -7,26 +7,31 @@ it without a word. Layers are `runner.crafting`'s affair; nothing here does I/O.
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Any
 
 from runner.addresses import check_host
 from runner.errors import Misplaced
 from runner.field_kinds import LITERALS, FieldKind
 from runner.model import Surroundings
-from runner.names import Unfilled
+from runner.names import Reference, Unfilled, pieces
 from runner.reading import suggestion
 from runner.values import is_whole, read_bytes, read_text, read_whole, refuse
 
 _WRAPPING = frozenset({"seq", "ack"})
 """Sequence numbers go round at 2**32 (RFC 9293 section 3.4): `$synack.TCP.seq+1` does too."""
+_RECKONED = re.compile(r"\s*[-+*/]\s*([0-9]|$)")
 
 
 def check_reference(value: Unfilled) -> None:
-    """Raise Misplaced where a text with a reference can be no number, whatever the reference stands for."""
-    before, sign, _ = value.text.partition("-")
-    if sign and "$" in before:
-        message = "to a name a number can be added, and none taken away: $x.TCP.seq+1"
-        raise Misplaced(message, column=len(before), length=len(value.text) - len(before))
+    """Raise Misplaced where something is reckoned with a reference to a number that cannot be."""
+    end = -1
+    for piece in pieces(value.text):
+        if isinstance(piece, Reference):
+            end = piece.end
+        elif end >= 0 and _RECKONED.match(piece):
+            message = "a number can be added to a name, without a space, and nothing else: $x.TCP.seq+1"
+            raise Misplaced(message, column=end, length=len(piece))
 
 
 def read_number(name: str, kind: FieldKind, value: Any, around: Surroundings) -> int | str:

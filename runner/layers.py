@@ -74,7 +74,7 @@ def resolved(layer: Layer, address_of: Callable[[str, str], str]) -> Layer:
     fields = {}
     for name, value in layer.fields.items():
         kind = _BYTES if layer.name == DATA else field_kinds.field_kind(layer.name, name, layer.fields)
-        fields[name] = _resolved(value, kind.entries if kind.sort == "list" else kind.sort, address_of)
+        fields[name] = _resolved(value, (kind.entry or kind).sort, address_of)
     return Layer(layer.name, fields)
 
 

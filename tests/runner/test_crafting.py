@@ -134,6 +134,99 @@ def test_bytes_without_a_lab_must_say_the_quoted_addresses() -> None:
         read_bytes({"packet": [{"IPerror": {"dst": "192.0.2.1"}}]}, Surroundings())
 
 
+# --- what does not fit -----------------------------------------------------------------------------
+
+MANY = ", ".join(["[Timestamp, 1, 2]"] * 5)
+ROUTERS = ", ".join(["192.0.2.1"] * 11)
+TOO_LONG = "{repeat: x, times: 200}"
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ("{TCP: {options: [[SACKOK]]}}", "TCP has no option 'SACKOK'"),
+        ("{TCP: {options: [[MSX, 1]]}}", "TCP has no option 'MSX'"),
+        ("{TCP: {options: [[MSS]]}}", "MSS holds a number, and here are 0"),
+        ("{TCP: {options: [[MSS, abc]]}}", "a whole number for MSS"),
+        ("{TCP: {options: [[MSS, 65536]]}}", "MSS has 16 bits"),
+        ("{TCP: {options: [[Timestamp, 1]]}}", "Timestamp holds 2 numbers, and here are 1"),
+        ("{TCP: {options: [[SAck]]}}", "SAck holds the two edges of each block, and here are 0"),
+        ("{TCP: {options: [[NOP, 1]]}}", "NOP holds nothing"),
+        ("{TCP: {options: [[MD5, short]]}}", "MD5 holds 16 bytes, and these are 5"),
+        ("{TCP: {options: [[256, x]]}}", "an option has 8 bits"),
+        ("{TCP: {options: [[253, 1]]}}", "option 253 holds bytes"),
+        ("{TCP: {options: [[253, a, b]]}}", "option 253 holds bytes"),
+        (f"{{TCP: {{options: [{MANY}]}}}}", "the options of TCP have at most 40 bytes, and these are 52"),
+        ("{TCP: {flags: 0x202}}", "flags has 9 bits"),
+        (f"{{IP: {{dst: server, options: [{{IPOption_RR: {{routers: [{ROUTERS}]}}}}]}}}}",
+         "the options of IP have at most 40 bytes, and these are 48"),
+        ("{IP: {dst: server, flags: 8}}", "flags has 3 bits"),
+        ("{IP: {dst: server, flags: -1}}", "flags has 3 bits"),
+        ("{VXLAN: {vni: 0x1000000}}", "vni has 24 bits"),
+        (f"{{BOOTP: {{sname: {TOO_LONG}}}}}", "sname has 64 bytes, and these are 200"),
+        (f"{{BOOTP: {{file: {TOO_LONG}}}}}", "file has 128 bytes, and these are 200"),
+        (f"{{BOOTP: {{chaddr: {TOO_LONG}}}}}", "chaddr has 16 bytes, and these are 200"),
+    ],
+)  # fmt: skip
+def test_what_scapy_would_cut_is_refused(layer: str, message: str) -> None:
+    assert refused(f"[{{Ether: {{dst: server}}}}, {layer}]").startswith(message)
+
+
+def test_a_refused_option_is_told_at_its_place_with_what_was_meant() -> None:
+    text = "{send_packet: [{IP: {dst: server}}, {TCP: {options: [[NOP], [SACKOK]]}}]}"
+    document = read_text(text, "step")
+    assert try_step(document) is None
+    (mistake,) = document.mistakes
+    assert (mistake.column - 1, mistake.suggestion) == (text.index("SACKOK"), "SAckOK")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("[[SAckOK], [NOP], [EOL]]", "04020100"),
+        ('[[SAckOK, ""]]', "04020000"),
+        ("[[SAck, 1, 0xffffffff]]", "050a00000001ffffffff0000"),
+        ("[[MSS, {hex: 05}]]", "02030500"),
+        ("[[253, {hex: aa}], [1]]", "fd03aa01"),
+        ("[[TFO, 1, 2]]", "220a00000001000000020000"),
+        ("[[UTO, {hex: ''}], [AO, {hex: '0102'}]]", "1c021d040102" + "0000"),
+    ],
+)
+def test_options_may_be_odd_where_they_say_so(options: str, expected: str) -> None:
+    data = data_of(f"[{{IP: {{dst: server}}}}, {{TCP: {{options: {options}}}}}]")
+    assert data[40:].hex() == expected
+    assert data[20 + 12] >> 4 == 5 + len(data[40:]) // 4
+
+
+def test_a_length_that_is_said_may_be_wrong() -> None:
+    data = data_of(f"[{{IP: {{dst: server}}}}, {{TCP: {{dataofs: 15, options: [{MANY}]}}}}]")
+    assert data[20 + 12] >> 4 == 15 and len(data) == 40 + 52
+
+
+def test_shorter_bytes_are_padded_and_a_mac_may_be_written_as_such() -> None:
+    boot = "{BOOTP: {sname: host, chaddr: '02:00:00:00:00:09'}}"
+    data = data_of(f"[{{IP: {{dst: server}}}}, {{UDP: {{}}}}, {boot}]")
+    assert data[28 + 28 : 28 + 44].hex() == "020000000009" + "00" * 10
+    assert data[28 + 44 : 28 + 108] == b"host".ljust(64, b"\0")
+
+
+@pytest.mark.parametrize("written", ["1.5", "true", "null", "''", "abc"])
+def test_a_number_is_wanted_in_our_words(written: str) -> None:
+    assert refused(f"[{{IP: {{dst: server}}}}, {{TCP: {{seq: {written}}}}}]").startswith(
+        "a whole number for seq is wanted here"
+    )
+
+
+def test_words_of_a_field_with_meanings_of_its_own_are_known() -> None:
+    assert refused("[{IP: {dst: server}}, {ICMP: {code: nonsense}}]") == "'nonsense' is no value of code"
+    data = data_of("[{IP: {dst: server}}, {ICMP: {type: dest-unreach, code: port-unreachable}}]")
+    assert data[20:22] == b"\x03\x03"
+
+
+def test_an_empty_list_is_said_to_be_empty() -> None:
+    assert refused("[]").endswith("is wanted here, and this one is empty")
+
+
 # --- references ------------------------------------------------------------------------------------
 
 
@@ -157,3 +250,10 @@ def read_raw(layers: str) -> Any:
     root = read_text(layers, "layers").root
     assert root is not None
     return value_of(root)
+
+
+@pytest.mark.parametrize("written", ["$x.TCP.seq-1", "$x.TCP.seq + 1", "$x.TCP.seq*2"])
+def test_what_cannot_be_reckoned_is_told_when_it_is_read(written: str) -> None:
+    with pytest.raises(Misplaced, match="a number can be added to a name") as wrong:
+        read_layers(unfilled([{"TCP": {"seq": written}}]), Surroundings())
+    assert wrong.value.column == len("$x.TCP.seq")
