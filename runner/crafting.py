@@ -6,7 +6,7 @@ stands for its address. What the lab knows is `runner.steps.packets`' to say: no
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -163,6 +163,22 @@ def _check_header(layer: Layer) -> None:
     if size > MOST_OPTIONS:
         message = f"the options of {layer.name} have at most {MOST_OPTIONS} bytes, and these are {size}"
         raise MisplacedAt((layer.name, "options"), message)
+
+
+def check_whole(layers: Sequence[Layer]) -> None:
+    """Raise MisplacedAt at the layer that cannot carry those inside of it, as far as they are known already."""
+    if is_open(list(layers)):
+        return
+    wanted = [with_placeholders(one) for one in layers]
+    if dissect.build_problem(wanted) is None:
+        return
+    for place in reversed(range(len(layers))):
+        problem = dissect.build_problem(wanted[place:])
+        if problem is not None:
+            carried = len(dissect.built(wanted[place + 1 :]))
+            reason = "its length has no room for them" if "format requires" in problem else problem
+            message = f"{layers[place].name} cannot carry the {carried:,} bytes inside of it: {reason}"
+            raise MisplacedAt((place,), message)
 
 
 def build(layers: Iterable[Layer]) -> bytes:

@@ -7,7 +7,7 @@ A function of layers and scope; bytes are `runner.crafting`'s affair, sending th
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,6 +20,8 @@ Level = Literal["ip4", "ip6", "frame"]
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 _KERNEL_WRITES = ("len", "chksum")
 """Fields of IPv4 that the kernel always writes itself under IP_HDRINCL (raw(7))."""
+_KERNEL_REPLACES = {"src": "0.0.0.0", "id": 0}
+"""Values of others that it replaces by its own (raw(7))."""
 _IS_AT = (2, "is-at")
 _QUOTED = {"IPerror": "IP", "IPerror6": "IPv6"}
 """scapy's layers of what an ICMP error quotes, and those that carry the error."""
@@ -46,16 +48,27 @@ def sending(layers: Sequence[Layer], host: str, scope: Scope, network: str | Non
     whole = filled(layers, host, scope, network)
     if not at_ip:
         return Sending(whole, "frame", _end(whole, host, scope, network).name)
+    for _, problem in kernel_writes(layers[0]):
+        raise Unmet(problem)
     outer = whole[0]
-    for name in _KERNEL_WRITES if outer.name == "IP" else ():
-        if name in layers[0].fields:
-            raise Unmet(f"the kernel writes IP.{name} itself (raw(7)): begin with Ether to send another")
     to = str(outer.fields["dst"])
     if outer.name == "IP":
         return Sending(whole, "ip4", to)
     scoped = ipaddress.ip_address(to).is_link_local or ipaddress.ip_address(to).is_multicast
     name = _end(whole, host, scope, network).name
     return Sending(whole, "ip6", f"{to}%{name}" if scoped else to)
+
+
+def kernel_writes(layer: Layer) -> Iterator[tuple[str, str]]:
+    """Fields of the first layer, and a sentence for each, that the kernel would not send as they are said (raw(7))."""
+    for name, value in layer.fields.items() if layer.name == "IP" else ():
+        if name in _KERNEL_WRITES:
+            yield name, f"the kernel writes IP.{name} itself (raw(7)): begin with Ether to send another"
+        elif name in _KERNEL_REPLACES and value == _KERNEL_REPLACES[name]:
+            yield (
+                name,
+                f"the kernel sends its own for IP.{name}={value} (raw(7)): begin with Ether to send it",
+            )
 
 
 def filled(layers: Sequence[Layer], host: str, scope: Scope, network: str | None = None) -> tuple[Layer, ...]:

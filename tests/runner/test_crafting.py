@@ -11,10 +11,11 @@ from scapy.all import IP, Ether, ICMPv6NDOptSrcLLAddr, IPerror, IPerror6, IPv6, 
 from runner import dissect
 from runner.crafting import read_layers
 from runner.dissect import BuiltLayer, LeftOutError, build_problem, built, machine_fields
-from runner.errors import Misplaced, Unmet
+from runner.errors import Misplaced, ScenarioError, Unmet
 from runner.model import Surroundings
 from runner.names import unfilled
 from runner.reading import read_text, value_of
+from runner.scenario import load_text
 from runner.values import read_bytes
 from tests.play import scope_of, step_of, try_step
 
@@ -225,6 +226,67 @@ def test_words_of_a_field_with_meanings_of_its_own_are_known() -> None:
 
 def test_an_empty_list_is_said_to_be_empty() -> None:
     assert refused("[]").endswith("is wanted here, and this one is empty")
+
+
+# --- what is known of the lab when it is read --------------------------------------------------------
+
+
+def mistakes_of(host: str, step: str) -> list[tuple[int, str, str]]:
+    """Column, message and what was meant, of each mistake of a scenario with that step."""
+    head = "name: t\nhosts: {server: {}, client: {}, far: {}, mallory: {scripted: true}}\n"
+    networks = "networks: {lab: {hosts: [server, client, mallory]}, away: {hosts: [far, server]}}\n"
+    try:
+        load_text(f"{head}{networks}steps:\n  - {host}: {{{step}}}\n", "t.yaml", checks={})
+    except ScenarioError as error:
+        return [(one.column, one.message, one.suggestion) for one in error.mistakes]
+    return []
+
+
+@pytest.mark.parametrize("field", ["len: 99", "chksum: 1", "src: 0.0.0.0", "id: 0"])
+def test_what_the_kernel_writes_itself_is_told_when_it_is_read(field: str) -> None:
+    step = f"send_packet: [{{IP: {{dst: server, {field}}}}}]"
+    ((_, message, _),) = mistakes_of("client", step)
+    assert message.startswith("the kernel") and "begin with Ether" in message
+    assert not mistakes_of("mallory", step)
+    assert not mistakes_of("client", step.replace("[{IP", "[{Ether: {}}, {IP"))
+
+
+def test_what_the_kernel_replaces_is_refused_when_it_is_sent_too() -> None:
+    for field in ("src: 0.0.0.0", "id: 0"):
+        with pytest.raises(Unmet, match="begin with Ether"):
+            data_of(f"[{{IP: {{dst: server, {field}}}}}]")
+        frame = Ether(data_of(f"[{{Ether: {{}}}}, {{IP: {{dst: server, {field}}}}}]"))
+        assert (frame[IP].src == "0.0.0.0") == ("src" in field) and (frame[IP].id == 0) == ("id" in field)
+
+
+def test_a_network_that_the_host_is_not_on_is_told() -> None:
+    def net(name: str) -> list[tuple[int, str, str]]:
+        return mistakes_of("client", f"send_packet: [{{IP: {{dst: server}}}}], net: {name}")
+
+    assert [one[1:] for one in net("lob")] == [("there is no network 'lob'", "lab")]
+    assert [one[1] for one in net("away")] == ["host client is on no network away (but lab)"]
+    assert not net("lab")
+
+
+@pytest.mark.parametrize(
+    ("layers", "layer"),
+    [
+        (
+            "{IP: {dst: server}}, {UDP: {}}, {data: {repeat: x, times: 65508}}",
+            "IP cannot carry the 65,516 bytes",
+        ),
+        (
+            "{IPv6: {dst: server}}, {UDP: {}}, {data: {repeat: x, times: 65528}}",
+            "UDP cannot carry the 65,528",
+        ),
+    ],
+)
+def test_more_than_a_packet_can_carry_is_told_when_it_is_read(layers: str, layer: str) -> None:
+    ((_, message, _),) = mistakes_of("client", f"send_packet: [{layers}]")
+    assert message.startswith(layer) and message.endswith("its length has no room for them")
+    assert not mistakes_of(
+        "client", f"send_packet: [{layers}]".replace("65508", "65507").replace("65528", "65487")
+    )
 
 
 # --- references ------------------------------------------------------------------------------------
