@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from runner import dissect, field_kinds
+from runner.dhcp_options import read_options
 from runner.errors import Misplaced
 from runner.field_kinds import FieldKind
 from runner.field_values import (
@@ -116,6 +117,11 @@ def _read_value(name: str, kind: FieldKind, value: Any, around: Surroundings) ->
             return _read_inner(value, around)
         case "options":
             return [below(number, read_option, one, around) for number, one in enumerate(_listed(value))]
+        case "dhcp":
+            return read_options(value, around, _read_value)
+        case "texts":
+            texts = value if isinstance(value, list) else [value]
+            return [below(number, read_bytes, one, around) for number, one in enumerate(texts)]
         case "list":
             inner = partial(_read_value, name, kind.entry or FieldKind("other"))
             return [below(number, inner, one, around) for number, one in enumerate(_listed(value))]

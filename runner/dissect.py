@@ -238,6 +238,11 @@ def tcp_options() -> dict[str, tuple[int, str | None]]:
     return {name: (kind, form) for kind, (name, form) in known.items()}
 
 
+def dhcp_options() -> dict[str, Any]:
+    """DHCP's options by scapy's names, and its descriptions of what they hold; None: bytes."""
+    return {name: one for name, (_, one) in _scapy().DHCPRevOptions.items()}
+
+
 def build_problem(layers_wanted: Sequence[BuiltLayer]) -> str | None:
     """None if scapy can build these layers, else what it says about them."""
     try:

@@ -81,6 +81,13 @@ _SIZED_OTHERWISE = frozenset({"NetBIOSNameField", "StrFieldUtf16", "StrFixedLenE
 """Fields of a fixed size whose values are written in another form than they are sent."""
 
 
+@cache
+def dhcp_options() -> Mapping[str, FieldKind]:
+    """DHCP's options by scapy's names, and what each holds."""
+    described = dissect.dhcp_options()
+    return {name: FieldKind("bytes") if one is None else _kind(one) for name, one in described.items()}
+
+
 def has_forms(layer: str, name: str) -> bool:
     """Whether what a field holds depends on other fields of its layer, as in a resource record of the DNS."""
     return hasattr(_described(layer, name), "flds")
@@ -170,5 +177,5 @@ def _reads_words(described: Any) -> bool:
     """Whether the class has its own way to read what is written, and not scapy's general one."""
     plain = next((base for base in type(described).__mro__ if base.__name__ == "Field"), None)
     return plain is None or any(
-        getattr(type(described), name) is not getattr(plain, name) for name in ("any2i", "h2i")
+        getattr(type(described), name) is not getattr(plain, name) for name in ("any2i", "h2i", "i2m")
     )

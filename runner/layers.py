@@ -84,6 +84,9 @@ def _resolved(value: Any, sort: str, address_of: Callable[[str, str], str]) -> A
             return resolved(value, address_of)
         case list():
             return [_resolved(one, sort, address_of) for one in value]
+        case (str() as name, *held) if isinstance(value, tuple) and sort == "dhcp":
+            kind = field_kinds.dhcp_options()[name]
+            return (name, *(_resolved(one, (kind.entry or kind).sort, address_of) for one in held))
         case str() if sort in LITERALS and not LITERALS[sort].fullmatch(value):
             return address_of(sort, value)
         case _:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from runner import dissect
@@ -16,7 +17,7 @@ from runner.field_values import read_number
 from runner.model import MisplacedAt, Surroundings
 from runner.names import Unfilled, holds_unfilled
 from runner.reading import suggestion
-from runner.values import below, is_whole, read_bytes, read_text, read_whole, refuse
+from runner.values import below, is_whole, read_bytes, read_text, refuse
 
 _EMPTY: dict[str, Any] = {"NOP": None, "EOL": None, "SAckOK": b""}
 """Options that hold nothing, and what scapy has in the place of it."""
@@ -91,14 +92,9 @@ def _edges(held: Sequence[Any], around: Surroundings) -> tuple[int, ...]:
 
 
 def _number(place: int, name: str, bits: int, held: Sequence[Any], around: Surroundings) -> int:
-    """One number; what a reference stands for goes round at 2**32, as sequence numbers and timestamps do."""
-
-    def read(value: Any, around: Surroundings) -> int:
-        if isinstance(value, int) and bits == 32:
-            return read_whole(value, around) % (1 << 32)
-        return int(read_number(name, FieldKind("number", bits=bits), value, around))
-
-    return int(below(place, read, held[place - 1], around))
+    return int(
+        below(place, partial(read_number, name, FieldKind("number", bits=bits)), held[place - 1], around)
+    )
 
 
 def _only_bytes(name: str, form: str, held: Sequence[Any], around: Surroundings) -> Any:

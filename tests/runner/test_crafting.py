@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from scapy.all import IP, Ether, ICMPv6NDOptSrcLLAddr, IPerror, IPerror6, IPv6, conf
 
-from runner import dissect
+from runner import dissect, evidence
 from runner.crafting import read_layers
 from runner.dissect import BuiltLayer, LeftOutError, build_problem, built, machine_fields
 from runner.errors import Misplaced, ScenarioError, Unmet
+from runner.layers import is_open
 from runner.model import Surroundings
 from runner.names import unfilled
 from runner.reading import read_text, value_of
 from runner.scenario import load_text
 from runner.values import read_bytes
 from tests.play import scope_of, step_of, try_step
+from tests.playing import play_text
 
 SCOPE = scope_of()
 
@@ -228,6 +231,92 @@ def test_an_empty_list_is_said_to_be_empty() -> None:
     assert refused("[]").endswith("is wanted here, and this one is empty")
 
 
+# --- lists, and fields whose form depends on others --------------------------------------------------
+
+SERVER6 = "20010db8000000000000000000000001"
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ("type: A, rdata: server", "0004c0000201"),
+        ("type: AAAA, rdata: server", "0010" + SERVER6),
+        ("rdata: '2001:db8::1', type: 28", "0010" + SERVER6),
+        ("type: CNAME, rdata: x.y", "00050178017900"),
+        ("type: TXT, rdata: hello", "00060568656c6c6f"),
+        ("type: TXT, rdata: [hello, {hex: ff}, 5]", "000a0568656c6c6f01ff0135"),
+        ("type: 99, rdata: {hex: aabb}", "0002aabb"),
+    ],
+)
+def test_a_resource_record_holds_what_its_type_says(record: str, expected: str) -> None:
+    data = data_of(f"[{{IP: {{dst: server}}}}, {{UDP: {{}}}}, {{DNS: {{an: [{{DNSRR: {{{record}}}}}]}}}}]")
+    assert data.hex().endswith("00000000" + expected)
+
+
+def test_a_mistake_in_a_resource_record_is_of_its_type() -> None:
+    record = "{DNS: {an: [{DNSRR: {type: AAAA, rdata: 192.0.2.1}}]}}"
+    message = refused(f"[{{IP: {{dst: server}}}}, {{UDP: {{}}}}, {record}]")
+    assert message == "an IPv6 address or the name of a host is wanted here"
+
+
+def test_a_type_that_is_not_known_yet_leaves_the_record_open() -> None:
+    record = {"DNSRR": {"type": "$x.DNSQR.qtype", "rdata": "server"}}
+    (found,) = read_layers(unfilled([record]), Surroundings(hosts=("server",)))
+    assert is_open(found.fields["rdata"])
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ("{IPv6ExtHdrRouting: {addresses: [server]}}", "3b02000100000000" + SERVER6),
+        ("{IPv6ExtHdrSegmentRouting: {addresses: [server]}}", "3b02040000000000" + SERVER6),
+        ("{ICMPv6ND_RA: {}}, {ICMPv6NDOptRDNSS: {lifetime: 1, dns: [server]}}", "1903000000000001" + SERVER6),
+        ("{ICMPv6ND_RA: {}}, {ICMPv6NDOptDNSSL: {lifetime: 1, searchlist: [a.b, c]}}",
+         "1f02000000000001" + "0161016200016300"),
+        ("{ICMPv6MLReport2: {records: [{ICMPv6MLDMultAddrRec: {dst: 'ff0e::1', sources: [server]}}]}}",
+         "04000001ff0e0000000000000000000000000001" + SERVER6),
+        ("{UDP: {dport: 547}}, {DHCP6_Solicit: {}}, {DHCP6OptClientId: {duid: {DUID_LL: {lladdr: client}}}}",
+         "0001000a00030001020000000002"),
+        ("{UDP: {dport: 547}}, {DHCP6_Solicit: {}}, {DHCP6OptOptReq: {reqopts: [23, 24]}}", "0006000400170018"),
+    ],
+)  # fmt: skip
+def test_lists_of_addresses_and_of_names(layers: str, expected: str) -> None:
+    assert data_of(f"[{{IPv6: {{dst: server}}}}, {layers}]").hex().endswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("[[message-type, discover], end]", "350101ff"),
+        ("[[message-type, 5], [router, server, 192.0.2.9], pad]", "350105" + "0308c0000201c0000209" + "00"),
+        ("[[param_req_list, [1, 3]], [param_req_list, 6]]", "37020103" + "370106"),
+        ("[[hostname, me], [lease_time, 60], [200, {hex: aa}]]", "0c026d65" + "33040000003c" + "c801aa"),
+        ("[[classless_static_routes, [192.0.2.0/24:192.0.2.1]]]", "790818c00002c0000201"),
+        ("{hex: 350101ff}", "350101ff"),
+    ],
+)
+def test_options_of_dhcp(options: str, expected: str) -> None:
+    layers = f"[{{IP: {{dst: server}}}}, {{UDP: {{}}}}, {{BOOTP: {{}}}}, {{DHCP: {{options: {options}}}}}]"
+    assert data_of(layers)[28 + 240 :].hex() == expected
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("[mesage-type, 1]", "DHCP has no option 'mesage-type'"),
+        ("[message-type, disover]", "'disover' is no value of message-type"),
+        ("[router, sever]", "there is no host 'sever'"),
+        ("[router, {hex: aa}]", "bytes stand for the whole option"),
+        ("[router]", "router holds something"),
+        ("[256, x]", "an option has 8 bits"),
+        ("[]", "an option such as [message-type, discover]"),
+        ("en", "DHCP has no option 'en'"),
+    ],
+)
+def test_options_of_dhcp_that_are_wrong(option: str, message: str) -> None:
+    assert refused(f"[{{IP: {{dst: server}}}}, {{DHCP: {{options: [{option}]}}}}]").startswith(message)
+
+
 # --- what is known of the lab when it is read --------------------------------------------------------
 
 
@@ -298,6 +387,7 @@ def test_more_than_a_packet_can_carry_is_told_when_it_is_read(layers: str, layer
         "[{IP: {dst: server}}, {TCP: {options: [[MSS, $x.TCP.window]]}}]",
         "[{IP: {dst: server, options: [{IPOption_RR: {routers: [$x.IP.src]}}]}}]",
         "[{IP: {dst: server}}, {UDP: {}}, {DNS: {an: [{DNSRR: {rdata: $x.IP.src}}]}}]",
+        "[{IP: {dst: server}}, {DHCP: {options: [[router, $x.IP.src], [$x.data], end]}}]",
         "[{IPv6: {dst: server}}, {IPv6ExtHdrDestOpt: {options: [{HBHOptUnknown: {optdata: $x.data}}]}}]",
     ],
 )
@@ -319,3 +409,24 @@ def test_what_cannot_be_reckoned_is_told_when_it_is_read(written: str) -> None:
     with pytest.raises(Misplaced, match="a number can be added to a name") as wrong:
         read_layers(unfilled([{"TCP": {"seq": written}}]), Surroundings())
     assert wrong.value.column == len("$x.TCP.seq")
+
+
+GOING_ROUND = """\
+name: sequence numbers go round
+hosts: {server: {}, client: {}, mallory: {scripted: true}}
+steps:
+  - client: {send_packet: [{IP: {dst: mallory}}, {TCP: {sport: 7, dport: 8, seq: 0xffffffff}}, {data: abcdef}]}
+  - mallory: {sniff_packet: TCP, as: x}
+  - mallory:
+      send_packet:
+        - IP: {dst: client}
+        - TCP: {sport: 8, dport: 7, ack: $x.TCP.seq+7, flags: A, options: [[SAck, $x.TCP.seq+1, $x.TCP.seq+7]]}
+  - client: {sniff_packet: TCP.ack = $x.TCP.seq+7 and TCP.sport = 8, as: y, takes: 0s..2s}
+  - client: {send_packet: [{IP: {dst: mallory}}, {TCP: {options: [[MSS, $y.TCP.sport]]}}, {data: $y.TCP.ack}]}"""
+
+
+def test_sequence_numbers_go_round_wherever_they_stand(tmp_path: Path) -> None:
+    played = play_text(GOING_ROUND, tmp_path)
+    assert played.judgement.verdict == "pass", (played.steps("failed"), played.judgement)
+    packets = evidence.load(played.folder).packets
+    assert any(one.data.endswith(bytes.fromhex("050a" + "00000000" + "00000006" + "0000")) for one in packets)
