@@ -121,10 +121,16 @@ def _described(layer: str, name: str) -> Any:
 def _form(described: Any, packet: Any) -> Any:
     """The first form whose condition holds in that packet, else the one that scapy takes for all others."""
     for one, condition in described.flds:
-        holds = condition[1](packet, None) if isinstance(condition, tuple) else condition(packet)
-        if holds:
+        if _holds(condition, packet):
             return _bare(one)
     return _bare(described.dflt)
+
+
+def _holds(condition: Any, packet: Any) -> bool:
+    try:
+        return bool(condition[1](packet, None) if isinstance(condition, tuple) else condition(packet))
+    except Exception:  # it asks fields that are not said
+        return False
 
 
 def _bare(described: Any) -> Any:
@@ -143,6 +149,7 @@ def _kind(described: Any) -> FieldKind:
     names = getattr(described, "s2i_all", None) or getattr(described, "s2i", None) or {}
     if "FlagsField" in bases:
         names = {name: place for place, name in enumerate(described.names)}
+    names = {name: number for name, number in names.items() if isinstance(name, str)}
     sort, decided = next(((sort, base) for base, sort in _SORTS if base in bases), ("other", ""))
     form = str(getattr(described, "fmt", "") or "").lstrip("!<>@=")
     if sort == "other" and form in _BITS:

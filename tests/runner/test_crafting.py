@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -379,6 +380,16 @@ def test_more_than_a_packet_can_carry_is_told_when_it_is_read(layers: str, layer
 
 
 # --- references ------------------------------------------------------------------------------------
+
+
+def test_no_field_of_scapys_breaks_the_reading() -> None:
+    """Whatever is written: it is read, or refused in words with a place."""
+    around = Surroundings(hosts=("server", "client"))
+    for layer, described in dissect.layers().items():
+        for field in described.fields_desc:
+            for value in ("abc", ["1"]):
+                with contextlib.suppress(Misplaced):
+                    read_layers([{layer: {field.name: value}}], around)
 
 
 @pytest.mark.parametrize(
