@@ -17,6 +17,7 @@ from runner.field_kinds import FieldKind
 from runner.field_values import (
     check_reference,
     read_address,
+    read_domain,
     read_flags,
     read_number,
     read_plain,
@@ -109,6 +110,8 @@ def _read_value(name: str, kind: FieldKind, value: Any, around: Surroundings) ->
             return read_number(name, kind, value, around)
         case "bytes":
             return read_sized(name, kind, value, around)
+        case "name":
+            return read_domain(name, value, around)
         case "ip4" | "ip6" | "mac":
             return read_address(kind.sort, value, around)
         case "flags":
@@ -172,11 +175,18 @@ def _check_header(layer: Layer) -> None:
 
 
 def check_whole(layers: Sequence[Layer]) -> None:
-    """Raise MisplacedAt at the layer that cannot carry those inside of it, as far as they are known already."""
+    """Raise MisplacedAt at the layer that cannot carry those inside of it, and at a field that would not be sent.
+
+    Looks at layers only that are known already, with no name that is not.
+    """
     if is_open(list(layers)):
         return
     wanted = [with_placeholders(one) for one in layers]
     if dissect.build_problem(wanted) is None:
+        for place, name in dissect.absent_fields(wanted):
+            layer = layers[place].name
+            message = f"{layer} has no {name} here: whether it has one its other fields say"
+            raise MisplacedAt((place, layer, name), message)
         return
     for place in reversed(range(len(layers))):
         problem = dissect.build_problem(wanted[place:])

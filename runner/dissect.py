@@ -265,15 +265,39 @@ def built(layers_wanted: Sequence[BuiltLayer]) -> bytes:
 
     Raises LeftOutError for what scapy would fill from the machine that it runs on, and whatever scapy raises.
     """
-    packet = None
-    for one in layers_wanted:
-        made = _made(one)
-        packet = made if packet is None else packet / made
+    packet = _stacked(layers_wanted)
     if packet is None:
         return b""
     for layer, name in _asking(packet):
         raise LeftOutError(f"{name} of {layer} must be said: the lab does not know it")
     return bytes(packet)
+
+
+def _stacked(layers_wanted: Sequence[BuiltLayer]) -> Any:
+    """The layers as one packet of scapy's; None where there are none."""
+    packet = None
+    for one in layers_wanted:
+        made = _made(one)
+        packet = made if packet is None else packet / made
+    return packet
+
+
+def absent_fields(layers_wanted: Sequence[BuiltLayer]) -> Iterator[tuple[int, str]]:
+    """Places of layers, and fields that they say and that are not built: other fields say that they are not there."""
+    packet = _stacked(layers_wanted)
+    for place, one in enumerate(layers_wanted):
+        for described in packet.fields_desc if type(packet).__name__ == one.name else ():
+            condition = getattr(described, "cond", None)
+            if condition is not None and described.name in one.fields and not _is_there(condition, packet):
+                yield place, described.name
+        packet = packet.payload
+
+
+def _is_there(condition: Any, packet: Any) -> bool:
+    try:
+        return bool(condition(packet))
+    except Exception:  # it asks what only a received packet has
+        return True
 
 
 def _asking(packet: Any) -> Iterator[tuple[str, str]]:

@@ -26,6 +26,7 @@ Sort = Literal[
     "list",
     "text",
     "texts",
+    "name",
     "other",
 ]
 LITERALS = {
@@ -69,6 +70,7 @@ _SORTS: tuple[tuple[str, Sort], ...] = (
     ("_OptReqListField", "list"),
     ("RRlistField", "list"),
     ("DNSTextField", "texts"),
+    ("DNSStrField", "name"),
     ("StrField", "bytes"),
     ("BitField", "number"),
 )

@@ -20,6 +20,7 @@ from runner.values import is_whole, read_bytes, read_text, read_whole, refuse
 
 _WRAPPING = frozenset({"seq", "ack"})
 """Sequence numbers go round at 2**32 (RFC 9293 section 3.4): `$synack.TCP.seq+1` does too."""
+MOST_OF_LABEL = 63
 _RECKONED = re.compile(r"\s*[-+*/]\s*([0-9]|$)")
 
 
@@ -78,6 +79,16 @@ def read_sized(name: str, kind: FieldKind, value: Any, around: Surroundings) -> 
     if kind.size and len(found) > kind.size and not LITERALS["mac"].fullmatch(found.decode("latin-1")):
         wrong = f"{name} has {kind.size} bytes, and these are {len(found)}"
         raise Misplaced(wrong, length=len(value) if isinstance(value, str) else 1)
+    return found
+
+
+def read_domain(name: str, value: Any, around: Surroundings) -> bytes:
+    """A name of the DNS, bytes as they are; raises Misplaced for a label that is too long (RFC 1035 section 2.3.4)."""
+    found = read_bytes(value, around)
+    long = max(found.split(b"."), key=len)
+    if isinstance(value, str) and len(long) > MOST_OF_LABEL:
+        wrong = f"a label of {name} has at most {MOST_OF_LABEL} bytes, and one here has {len(long)}"
+        raise Misplaced(wrong, length=len(value))
     return found
 
 

@@ -177,6 +177,38 @@ def test_what_scapy_would_cut_is_refused(layer: str, message: str) -> None:
     assert refused(f"[{{Ether: {{dst: server}}}}, {layer}]").startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ("{ICMP: {type: echo-request, gw: server}}", "ICMP has no gw here"),
+        ("{GRE: {key: 5}}", "GRE has no key here"),
+        ("{UDP: {}}, {DNS: {length: 5}}", "DNS has no length here"),
+    ],
+)
+def test_a_field_that_would_not_be_sent_is_refused(layers: str, message: str) -> None:
+    assert refused(f"[{{IP: {{dst: server}}}}, {layers}]").startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ("{ICMP: {type: redirect, gw: server}}", "c0000201"),
+        ("{GRE: {key_present: 1, key: 5}}", "00000005"),
+        ("{TCP: {}}, {DNS: {length: 5, qd: []}}", "0005" + "0000" + "0100" + "00" * 8),
+    ],
+)
+def test_a_field_that_is_there_on_a_condition_is_sent(layers: str, expected: str) -> None:
+    assert data_of(f"[{{IP: {{dst: server}}}}, {layers}]").hex().endswith(expected)
+
+
+def test_a_label_of_the_dns_has_room_for_63_bytes() -> None:
+    layers = "[{IP: {dst: server}}, {UDP: {}}, {DNS: {qd: [{DNSQR: {qname: NAME}}]}}]"
+    assert refused(layers.replace("NAME", "y" * 64 + ".a")).startswith(
+        "a label of qname has at most 63 bytes"
+    )
+    assert b"\x3f" + b"y" * 63 + b"\x01a\0" in data_of(layers.replace("NAME", "y" * 63 + ".a"))
+
+
 def test_a_refused_option_is_told_at_its_place_with_what_was_meant() -> None:
     text = "{send_packet: [{IP: {dst: server}}, {TCP: {options: [[NOP], [SACKOK]]}}]}"
     document = read_text(text, "step")
