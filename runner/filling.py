@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from lab.engine import Interface
 from runner.errors import Unmet
+from runner.field_kinds import field_kind
 from runner.layers import IP_LAYERS, Layer, left_out, resolved
 from runner.scope import Scope
 
@@ -154,11 +155,27 @@ def _filled_one(layer: Layer, inner: Sequence[Layer], host: str, scope: Scope, n
             return layer.with_fields(src=layer.fields.get("src", end.mac), dst=dst)
         case "ARP":
             end = _end([layer], host, scope, network)
-            more = {"hwsrc": end.mac, "psrc": end.ip4[0] if end.ip4 else "0.0.0.0"}
+            missing = [name for name in ("hwsrc", "psrc") if name not in layer.fields]
+            more: dict[str, Any] = {name: _of_form(name, layer, end) for name in missing}
             if layer.fields.get("op") in _IS_AT and "pdst" in layer.fields:
                 more["hwdst"] = _owner(str(layer.fields["pdst"]), end, scope) or "00:00:00:00:00:00"
             return layer.with_fields(**{**more, **layer.fields})
     return layer
+
+
+def _of_form(name: str, layer: Layer, end: Interface) -> Any:
+    """The host's own address in the form that ARP's other fields ask for (RFC 826: hardware and protocol type)."""
+    match field_kind("ARP", name, layer.fields).sort:
+        case "mac":
+            return end.mac
+        case "ip4":
+            return end.ip4[0] if end.ip4 else "0.0.0.0"
+        case "ip6":
+            return end.ip6[0] if end.ip6 else "::"
+        case _ if name == "hwsrc":
+            return bytes.fromhex(end.mac.replace(":", ""))
+        case _:
+            raise Unmet("the protocol of this ARP is none of which the lab knows addresses: say ARP.psrc")
 
 
 def _end(layers: Sequence[Layer], host: str, scope: Scope, network: str | None) -> Interface:

@@ -25,7 +25,7 @@ _TELLING = ("type", "flags", "op", "opcode", "qname")
 """Fields that say what kind of packet it is, for people."""
 _TELLING_OF = frozenset({"ICMP", "TCP", "ARP", "DNSQR", "IGMP", "ICMPv6EchoRequest"})
 _BYTES = FieldKind("bytes")
-_PLACEHOLDERS = {"ip4": "0.0.0.0", "ip6": "::", "mac": "00:00:00:00:00:00"}
+_PLACEHOLDERS: Mapping[str, Any] = {"ip4": "0.0.0.0", "ip6": "::", "mac": "00:00:00:00:00:00"}
 """What stands for a host until its addresses are known."""
 
 
@@ -102,7 +102,8 @@ def buildable(layer: Layer) -> BuiltLayer:
 def with_placeholders(layer: Layer) -> BuiltLayer:
     """The same with something in the place of hosts, and of addresses that are not said."""
     said = resolved(layer, lambda sort, _: _PLACEHOLDERS[sort])
-    missing = {name: _PLACEHOLDERS[sort] for name, sort in left_out(layer).items()}
+    kinds = {name: field_kinds.field_kind(layer.name, name, layer.fields) for name in left_out(layer)}
+    missing = {name: _PLACEHOLDERS.get(kind.sort, b"") for name, kind in kinds.items()}
     inner = {key: _inner(value, with_placeholders) for key, value in said.fields.items()}
     return BuiltLayer(buildable(Layer(layer.name, {})).name, {**missing, **inner})
 

@@ -88,6 +88,19 @@ def test_an_ipv46_layer_has_the_hosts_address() -> None:
     assert frame[IP].src == "192.0.2.2"
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ("hwtype: 6", "020000000002" + "c0000202"),
+        ("ptype: 0x86dd, plen: 16", "020000000002" + "20010db8000000000000000000000002"),
+    ],
+)
+def test_arp_for_others_has_the_hosts_addresses_in_their_form(fields: str, expected: str) -> None:
+    assert data_of(f"[{{ARP: {{{fields}}}}}]")[22:].hex().startswith(expected)
+    with pytest.raises(Unmet, match=r"say ARP\.psrc"):
+        data_of("[{ARP: {ptype: 0x1234, plen: 2}}]")
+
+
 def test_layers_in_fields_are_filled_too() -> None:
     layers = (
         "[{IPv6: {dst: server}}, {ICMPv6ND_Redirect: {tgt: server, dst: server}}, "
