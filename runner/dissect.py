@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any
 
 ETHERNET = 1
 _CONTRIBUTED = {"IGMP": "scapy.contrib.igmp", "IGMPv3": "scapy.contrib.igmpv3"}
@@ -185,20 +186,6 @@ def _shown(packet: Any, described: Any) -> str:
 
 # --- building -------------------------------------------------------------------------------------
 
-Sort = Literal["number", "bytes", "ip4", "ip6", "mac", "flags", "layers", "options", "list", "other"]
-
-
-@dataclass(frozen=True)
-class FieldKind:
-    """What a field holds: `names` are the words for its numbers, `bits` is its size where that is fixed, and
-    `entries` what is in it where it is a list.
-    """
-
-    sort: Sort
-    names: Mapping[str, int] = field(default_factory=dict)
-    bits: int = 0
-    entries: Sort = "other"
-
 
 @dataclass(frozen=True)
 class BuiltLayer:
@@ -208,106 +195,134 @@ class BuiltLayer:
     fields: Mapping[str, Any]
 
 
-_SORTS: tuple[tuple[str, Sort], ...] = (
-    ("IPField", "ip4"),
-    ("IP6Field", "ip6"),
-    ("MACField", "mac"),
-    ("FlagsField", "flags"),
-    ("PacketListField", "layers"),
-    ("PacketField", "layers"),
-    ("ASN1F_CHOICE", "layers"),
-    ("ASN1F_SEQUENCE_OF", "layers"),
-    ("TCPOptionsField", "options"),
-    ("FieldListField", "list"),
-    ("StrField", "bytes"),
-    ("BitField", "number"),
-)
-"""scapy's base classes of fields, the first that fits decides."""
-_ADDRESSES: tuple[Sort, ...] = ("ip4", "ip6", "mac")
+class LeftOutError(Exception):
+    """A field is not said that scapy would fill from the machine that it runs on; the text says which."""
+
+
+_ASKS_THE_MACHINE = {
+    "SourceIPField": "ip4", "SourceIP6Field": "ip6", "SourceMACField": "mac", "DestMACField": "mac",
+}  # fmt: skip
+"""scapy's classes of fields whose default comes from the machine's routes and interfaces, and what it is."""
+
+
+def machine_fields(layer: str) -> Mapping[str, str]:
+    """Fields of a layer that scapy would fill from the machine: their names, and `ip4`, `ip6` or `mac`."""
+    return _machine_fields(_scapy().Raw if layer == "data" else layers()[layer])
 
 
 @cache
-def field_kind(layer: str, name: str) -> FieldKind:
-    """What a field of a layer holds; raises KeyError for one that there is not."""
-    described = {one.name: one for one in layers()[layer].fields_desc}[name]
-    while hasattr(described, "fld"):  # of several forms the first: what it is on Ethernet
-        several = getattr(described, "flds", None)
-        described = several[0][0] if several else described.fld
-    return _kind_of(described)
+def _machine_fields(layer: Any) -> Mapping[str, str]:
+    found = {}
+    for one in layer.fields_desc:
+        bases = [base.__name__ for form in forms(one) for base in type(form).__mro__]
+        sort = next((_ASKS_THE_MACHINE[base] for base in bases if base in _ASKS_THE_MACHINE), "")
+        if sort:
+            found[one.name] = sort
+    return found
 
 
-@cache
-def holds_addresses(layer: str, name: str) -> bool:
-    """Whether a field holds an address, whatever form it has in a packet; False for fields that there are not."""
-    described = _described(layer, name)
-    return bool(described) and all(_kind_of(one).sort in _ADDRESSES for one in described)
+def forms(described: Any) -> Iterator[Any]:
+    """One of scapy's descriptions of a field, or those that it wraps and chooses from."""
+    if hasattr(described, "flds"):
+        for one in (*(form for form, _ in described.flds), described.dflt):
+            yield from forms(one)
+    elif hasattr(described, "fld"):
+        yield from forms(described.fld)
+    else:
+        yield described
 
 
-@cache
-def lists_addresses(layer: str, name: str) -> bool:
-    """Whether a field holds a list of addresses: those of a route, of name servers."""
-    described = _described(layer, name)
-    return bool(described) and all(
-        _kind_of(one).entries in _ADDRESSES or isinstance(one, _scapy().IP6ListField) for one in described
-    )
+def tcp_options() -> dict[str, tuple[int, str | None]]:
+    """TCP's options by scapy's names: their kinds, and their forms as `struct` writes them; None: none or bytes."""
+    known = _scapy().TCPOptions[0]
+    return {name: (kind, form) for kind, (name, form) in known.items()}
 
 
-@cache
-def flag_names(layer: str, name: str) -> tuple[str, ...]:
-    """The flags of a field, from the lowest bit, as scapy writes them; none where the field has none."""
-    described = _described(layer, name)
-    return tuple(described[0].names) if described and _kind_of(described[0]).sort == "flags" else ()
-
-
-def _described(layer: str, name: str) -> list[Any]:
-    """scapy's descriptions of a field: several where it has several forms, none where there is no such field."""
-    found = layers().get(layer)
-    waiting = [one for one in found.fields_desc if one.name == name] if found is not None else []
-    described = []
-    while waiting:
-        one = waiting.pop()
-        several = getattr(one, "flds", None)
-        if several:
-            waiting += [form[0] for form in several] + [one.dflt]
-        elif hasattr(one, "fld"):
-            waiting.append(one.fld)
-        else:
-            described.append(one)
-    return described
-
-
-def _kind_of(described: Any) -> FieldKind:
-    """The same for one of scapy's objects that describe a field."""
-    bases = {base.__name__ for base in type(described).__mro__}
-    names = getattr(described, "s2i", None) or {}
-    if "FlagsField" in bases:
-        names = {name: place for place, name in enumerate(described.names)}
-    for base, sort in _SORTS:
-        if base in bases:
-            bits = int(getattr(described, "size", 0) or 0) if sort == "number" else 0
-            entries = _kind_of(described.field).sort if sort == "list" else "other"
-            return FieldKind(sort, names, abs(bits), entries)
-    form = str(getattr(described, "fmt", "") or "").lstrip("!<>@=")
-    sizes = {"B": 8, "H": 16, "I": 32, "Q": 64}
-    return FieldKind("number" if form in sizes else "other", names, sizes.get(form, 0))
+def dhcp_options() -> dict[str, Any]:
+    """DHCP's options by scapy's names, and its descriptions of what they hold; None: bytes."""
+    return {name: one for name, (_, one) in _scapy().DHCPRevOptions.items()}
 
 
 def build_problem(layers_wanted: Sequence[BuiltLayer]) -> str | None:
     """None if scapy can build these layers, else what it says about them."""
     try:
         built(layers_wanted)
+    except LeftOutError as error:
+        return str(error)
     except Exception as error:  # scapy raises whatever its fields raise
-        return f"{type(error).__name__}: {error}"
+        return _reason(error)
     return None
 
 
+def _reason(error: Exception) -> str:
+    """The first line of what scapy says, without the field that it was about."""
+    lines = str(error).splitlines() or [type(error).__name__]
+    return re.sub(r"^While (building|dissecting) field '\w+': ", "", lines[0]).rstrip(":")
+
+
 def built(layers_wanted: Sequence[BuiltLayer]) -> bytes:
-    """The bytes of a packet; lengths, checksums and types that no field says are filled in."""
+    """The bytes of a packet; lengths, checksums and types that no field says are filled in.
+
+    Raises LeftOutError for what scapy would fill from the machine that it runs on, and whatever scapy raises.
+    """
+    packet = _stacked(layers_wanted)
+    if packet is None:
+        return b""
+    for layer, name in _asking(packet):
+        raise LeftOutError(f"{name} of {layer} must be said: the lab does not know it")
+    return bytes(packet)
+
+
+def _stacked(layers_wanted: Sequence[BuiltLayer]) -> Any:
+    """The layers as one packet of scapy's; None where there are none."""
     packet = None
     for one in layers_wanted:
         made = _made(one)
         packet = made if packet is None else packet / made
-    return b"" if packet is None else bytes(packet)
+    return packet
+
+
+def absent_fields(layers_wanted: Sequence[BuiltLayer]) -> Iterator[tuple[int, str]]:
+    """Places of layers, and fields that they say and that are not built: other fields say that they are not there."""
+    packet = _stacked(layers_wanted)
+    for place, one in enumerate(layers_wanted):
+        for described in packet.fields_desc if type(packet).__name__ == one.name else ():
+            condition = getattr(described, "cond", None)
+            if condition is not None and described.name in one.fields and not _is_there(condition, packet):
+                yield place, described.name
+        packet = packet.payload
+
+
+def _is_there(condition: Any, packet: Any) -> bool:
+    try:
+        return bool(condition(packet))
+    except Exception:  # it asks what only a received packet has
+        return True
+
+
+def _asking(packet: Any) -> Iterator[tuple[str, str]]:
+    """Layers and their fields that would be filled from the machine, also of layers inside of fields."""
+    while packet.__class__.__name__ != "NoPayload":
+        values = {**packet.default_fields, **packet.overloaded_fields, **packet.fields}
+        for name in _machine_fields(packet.__class__):
+            if values.get(name) is None:
+                yield type(packet).__name__, name
+        for value in values.values():
+            for one in value if isinstance(value, list) else [value]:
+                if hasattr(one, "fields_desc") and hasattr(one, "payload"):
+                    yield from _asking(one)
+        packet = packet.payload
+
+
+def made(layer: str, fields: Mapping[str, Any]) -> Any:
+    """scapy's packet of one layer, to be asked about it; fields that scapy does not take are left out."""
+    packet = layers()[layer]()
+    for name, one in fields.items():
+        try:
+            setattr(packet, name, one)
+        except Exception:  # a value that is refused when it is built
+            continue
+    return packet
 
 
 def _made(one: BuiltLayer) -> Any:

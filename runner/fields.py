@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 
-from runner import checksums, dissect
+from runner import checksums, dissect, field_kinds
 from runner.headers import ARP, ICMP, ICMPV6, TCP, UDP, mac_text, network_of
 from runner.packets import Packet
 
@@ -209,13 +209,13 @@ def known(field: str) -> str | None:
 def holds_addresses(field: str) -> bool:
     """Whether `LAYER.FIELD` is one of the fields that are not read here and hold an IP address or a MAC."""
     layer, _, name = field.partition(".")
-    return bool(name) and not _is_common(layer, name) and dissect.holds_addresses(layer, name)
+    return bool(name) and not _is_common(layer, name) and field_kinds.holds_addresses(layer, name)
 
 
 def lists_addresses(field: str) -> bool:
     """Whether `LAYER.FIELD` holds a list of addresses; its value is the text of a list of texts."""
     layer, _, name = field.partition(".")
-    return bool(name) and not _is_common(layer, name) and dissect.lists_addresses(layer, name)
+    return bool(name) and not _is_common(layer, name) and field_kinds.lists_addresses(layer, name)
 
 
 def flag_names(field: str) -> tuple[str, ...]:
@@ -223,7 +223,7 @@ def flag_names(field: str) -> tuple[str, ...]:
     layer, _, name = field.partition(".")
     if field == "IP.flags":
         return _IP_FLAGS
-    return () if not name or _is_common(layer, name) else dissect.flag_names(layer, name)
+    return () if not name or _is_common(layer, name) else field_kinds.flag_names(layer, name)
 
 
 def flags_in(field: str, text: str) -> list[str]:

@@ -7,20 +7,26 @@ A function of layers and scope; bytes are `runner.crafting`'s affair, sending th
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from lab.engine import Interface
-from runner.crafting import IP_LAYERS, Layer, resolved
 from runner.errors import Unmet
+from runner.field_kinds import field_kind
+from runner.layers import IP_LAYERS, Layer, left_out, resolved
 from runner.scope import Scope
 
 Level = Literal["ip4", "ip6", "frame"]
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 _KERNEL_WRITES = ("len", "chksum")
 """Fields of IPv4 that the kernel always writes itself under IP_HDRINCL (raw(7))."""
+_KERNEL_REPLACES = {"src": "0.0.0.0", "id": 0}
+"""Values of others that it replaces by its own (raw(7))."""
 _IS_AT = (2, "is-at")
+_QUOTED = {"IPerror": "IP", "IPerror6": "IPv6"}
+"""scapy's layers of what an ICMP error quotes, and those that carry the error."""
+_CARRIERS = {"ip4": "IP", "ip6": "IPv6"}
 
 
 @dataclass(frozen=True)
@@ -43,10 +49,9 @@ def sending(layers: Sequence[Layer], host: str, scope: Scope, network: str | Non
     whole = filled(layers, host, scope, network)
     if not at_ip:
         return Sending(whole, "frame", _end(whole, host, scope, network).name)
+    for _, problem in kernel_writes(layers[0]):
+        raise Unmet(problem)
     outer = whole[0]
-    for name in _KERNEL_WRITES if outer.name == "IP" else ():
-        if name in layers[0].fields:
-            raise Unmet(f"the kernel writes IP.{name} itself (raw(7)): begin with Ether to send another")
     to = str(outer.fields["dst"])
     if outer.name == "IP":
         return Sending(whole, "ip4", to)
@@ -55,25 +60,92 @@ def sending(layers: Sequence[Layer], host: str, scope: Scope, network: str | Non
     return Sending(whole, "ip6", f"{to}%{name}" if scoped else to)
 
 
+def kernel_writes(layer: Layer) -> Iterator[tuple[str, str]]:
+    """Fields of the first layer, and a sentence for each, that the kernel would not send as they are said (raw(7))."""
+    for name, value in layer.fields.items() if layer.name == "IP" else ():
+        if name in _KERNEL_WRITES:
+            yield name, f"the kernel writes IP.{name} itself (raw(7)): begin with Ether to send another"
+        elif name in _KERNEL_REPLACES and value == _KERNEL_REPLACES[name]:
+            yield (
+                name,
+                f"the kernel sends its own for IP.{name}={value} (raw(7)): begin with Ether to send it",
+            )
+
+
 def filled(layers: Sequence[Layer], host: str, scope: Scope, network: str | None = None) -> tuple[Layer, ...]:
     """The layers with hosts' names resolved, and what the lab knows of what is left out."""
 
     def address_of(sort: str, name: str) -> str:
         return _address(sort, name, host, scope)
 
-    said = [resolved(layer, address_of) for layer in layers]
-    found: list[Layer] = []
+    return _filled([resolved(layer, address_of) for layer in layers], (), host, scope, network)
+
+
+def _filled(
+    said: Sequence[Layer], around: Sequence[Layer], host: str, scope: Scope, network: str | None
+) -> tuple[Layer, ...]:
+    """Layers on top of each other, inside of those `around`: from the innermost on, then what depends on outer ones."""
+    inner: list[Layer] = []
     for layer in reversed(said):
-        found.insert(0, _filled_one(layer, found, host, scope, network))
+        inner.insert(0, _filled_one(layer, inner, host, scope, network))
+    found: list[Layer] = []
+    for layer in inner:
+        outer = (*around, *found)
+        whole = _quoting(layer, outer)
+        end = _end([*outer, whole, *inner], host, scope, network) if left_out(whole) else None
+        whole = whole if end is None else _of_sender(whole, outer, end)
+        held = {
+            name: _filled_field(value, (*outer, whole), host, scope, network)
+            for name, value in whole.fields.items()
+        }
+        found.append(whole.with_fields(**held))
     return tuple(found)
+
+
+def _filled_field(value: Any, around: Sequence[Layer], host: str, scope: Scope, network: str | None) -> Any:
+    """A layer that stands in a field of another, or several of them; what else stands there stays."""
+    match value:
+        case Layer():
+            return _filled([value], around, host, scope, network)[0]
+        case list():
+            return [_filled_field(one, around, host, scope, network) for one in value]
+        case _:
+            return value
+
+
+def _quoting(layer: Layer, outer: Sequence[Layer]) -> Layer:
+    """What an ICMP error quotes was sent by whom the error goes to, to whom it comes from (RFC 792, RFC 4443)."""
+    quoted = _QUOTED.get(layer.name)
+    carrier = next((one for one in reversed(outer) if one.name == quoted), None)
+    if quoted is None:
+        return layer
+    if carrier is None:
+        missing = [name for name in ("src", "dst") if name not in layer.fields]
+        if missing:
+            names = " and ".join(f"{layer.name}.{name}" for name in missing)
+            raise Unmet(f"whose packet is quoted cannot be told without {quoted} around it: say {names}")
+        return layer
+    return layer.with_fields(**{"src": carrier.fields["dst"], "dst": carrier.fields["src"], **layer.fields})
+
+
+def _of_sender(layer: Layer, outer: Sequence[Layer], end: Interface) -> Layer:
+    """Addresses of whoever sends the layer (`HSRPmd5.sourceip`): of the IP that carries it, else the host's own."""
+    found = {}
+    for name, sort in left_out(layer).items():
+        carrier = next((one for one in reversed(outer) if one.name == _CARRIERS.get(sort)), None)
+        own = {"ip4": end.ip4, "ip6": end.ip6, "mac": (end.mac,)}[sort]
+        if name == "dst" or not (carrier or own):
+            raise Unmet(f"{layer.name}.{name} cannot be told: say it")
+        found[name] = carrier.fields["src"] if carrier else own[0]
+    return layer.with_fields(**found)
 
 
 def _filled_one(layer: Layer, inner: Sequence[Layer], host: str, scope: Scope, network: str | None) -> Layer:
     """One layer; those inside of it are filled already."""
     match layer.name:
-        case "IP" | "IPv6" if "src" not in layer.fields:
+        case "IP" | "IPv6" | "IPv46" if "src" not in layer.fields:
             end = _end([layer], host, scope, network)
-            own = end.ip4 if layer.name == "IP" else end.ip6
+            own = end.ip6 if layer.name == "IPv6" else end.ip4
             if not own:
                 raise Unmet(f"host {host} has no address for {layer.name} on network {end.network}")
             return layer.with_fields(src=own[0])
@@ -83,11 +155,27 @@ def _filled_one(layer: Layer, inner: Sequence[Layer], host: str, scope: Scope, n
             return layer.with_fields(src=layer.fields.get("src", end.mac), dst=dst)
         case "ARP":
             end = _end([layer], host, scope, network)
-            more = {"hwsrc": end.mac, "psrc": end.ip4[0] if end.ip4 else "0.0.0.0"}
+            missing = [name for name in ("hwsrc", "psrc") if name not in layer.fields]
+            more: dict[str, Any] = {name: _of_form(name, layer, end) for name in missing}
             if layer.fields.get("op") in _IS_AT and "pdst" in layer.fields:
                 more["hwdst"] = _owner(str(layer.fields["pdst"]), end, scope) or "00:00:00:00:00:00"
             return layer.with_fields(**{**more, **layer.fields})
     return layer
+
+
+def _of_form(name: str, layer: Layer, end: Interface) -> Any:
+    """The host's own address in the form that ARP's other fields ask for (RFC 826: hardware and protocol type)."""
+    match field_kind("ARP", name, layer.fields).sort:
+        case "mac":
+            return end.mac
+        case "ip4":
+            return end.ip4[0] if end.ip4 else "0.0.0.0"
+        case "ip6":
+            return end.ip6[0] if end.ip6 else "::"
+        case _ if name == "hwsrc":
+            return bytes.fromhex(end.mac.replace(":", ""))
+        case _:
+            raise Unmet("the protocol of this ARP is none of which the lab knows addresses: say ARP.psrc")
 
 
 def _end(layers: Sequence[Layer], host: str, scope: Scope, network: str | None) -> Interface:

@@ -17,7 +17,7 @@ value that is wrong, then line and column inside its text.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
@@ -25,6 +25,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import core_schema
 
+from lab.topology import Topology
 from runner import files
 from runner.errors import Misplaced
 from runner.names import Unfilled
@@ -96,9 +97,10 @@ class Surroundings:
 
     `given` holds files by their path as written, read before (a run judged elsewhere); None: read from disk.
     `lenient` is true where the step says `raises`: what the socket API itself refuses is no mistake there.
-    `hosts` are the names of the lab, for suggestions.
-    `is_step` is true in steps, which are read again when they are settled: then `host` is who does it, and `scope` what
-    is known of the lab.
+    `hosts` are the names of the lab, for suggestions, `networks` its networks and who is on each, and `scripted` are
+    the hosts without a stack of their own.
+    `is_step` is true in steps, of which `host` is who does it; they are read again when they are settled, and then
+    `scope` is what is known of the lab.
     """
 
     folder: Path | None = None
@@ -106,9 +108,20 @@ class Surroundings:
     included: dict[str, str] = field(default_factory=dict)
     lenient: bool = False
     hosts: tuple[str, ...] = ()
+    networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    scripted: frozenset[str] = frozenset()
     is_step: bool = False
     host: str = ""
     scope: Scope | None = None
+
+    def among(self, topology: Topology) -> Surroundings:
+        """The same in a lab."""
+        return replace(
+            self,
+            hosts=tuple(host.name for host in topology.hosts),
+            networks={network.name: network.hosts for network in topology.networks},
+            scripted=frozenset(host.name for host in topology.hosts if host.scripted),
+        )
 
     def file(self, written: str) -> bytes:
         """The contents of a file beside the scenario; raises Misplaced where it is not there or outside."""

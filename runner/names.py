@@ -1,7 +1,7 @@
 """`$name` in texts: finding, checking and filling in.
 
-`$name.part` is a part of a value, `$x+1` adds a whole number, `$$` is a dollar. Nothing is evaluated, and
-which names there are is not known here.
+`$name.part` is a part of a value, `$x+1` adds a whole number (to a sequence number as TCP does), `$$` is a
+dollar. Nothing is evaluated, and which names there are is not known here.
 """
 
 from __future__ import annotations
@@ -202,7 +202,12 @@ def look_up(scope: Scope, reference: Reference) -> Any:
         return value
     if not isinstance(value, int) or isinstance(value, bool):
         raise Misplaced(f"only to a whole number something can be added, and {root} is none")
-    return value + reference.plus
+    total = value + reference.plus
+    return total % (1 << 32) if reference.parts in _GOING_ROUND else total
+
+
+_GOING_ROUND = {(layer, field) for layer in ("TCP", "TCPerror") for field in ("seq", "ack")}
+"""Sequence numbers of a packet: behind the largest comes 0 (RFC 9293 section 3.4)."""
 
 
 def _parts_of(name: str, value: Any, parts: tuple[str, ...]) -> Any:

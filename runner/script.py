@@ -65,7 +65,8 @@ class Script:
             return None
         if one.host is not None:
             value["host"] = one.host.text
-        around = replace(self._around, lenient="raises" in value, is_step=True)
+        host = one.host.text if one.host else ""
+        around = replace(self._around, lenient="raises" in value, is_step=True, host=host)
         source = Source(document, one.body, value, kind, around)
         source.step = read_model(kind, one.body, unfilled(value), document, around, at=verb, called=verb.text)
         for misplaced in source.step.wrong() if source.step is not None else ():

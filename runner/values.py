@@ -210,11 +210,12 @@ def _hex(value: Any, around: Surroundings) -> bytes:
 def _packet(value: Any, around: Surroundings) -> bytes:
     """Layers as `send_packet` has them; those with addresses wait for the lab, and for the step's host."""
     from runner import crafting, filling
+    from runner.layers import are_complete
 
     layers = crafting.read_layers(value, around)
     if around.scope is not None:
         return crafting.build(filling.filled(layers, around.host, around.scope))
-    if not holds_unfilled(value) and crafting.are_complete(layers):
+    if not holds_unfilled(value) and are_complete(layers):
         return crafting.build(layers)
     if around.is_step:
         return b""  # read again when the step is settled

@@ -11,16 +11,18 @@ from pydantic import Field
 from runner import conditions
 from runner.commands import Command, Performance, SendPacket, SniffPacket
 from runner.conditions import Condition
-from runner.crafting import FRAME_LAYERS, IP_LAYERS, Layer, build, read_layers, text_of
+from runner.crafting import build, check_whole, read_layers
 from runner.errors import Blind, Misplaced, Unmet
-from runner.filling import sending
+from runner.filling import kernel_writes, sending
+from runner.layers import FRAME_LAYERS, IP_LAYERS, Layer, text_of
 from runner.model import MisplacedAt, Reads, Surroundings
 from runner.names import Unfilled
 from runner.packets import Packet, Transmission
+from runner.reading import suggestion
 from runner.scope import Scope
 from runner.steps.base import CallStep, ThingKind, TimedStep
 from runner.steps.naming_hosts import known_hosts
-from runner.values import LAYERS_SCHEMA, Name, Text, read_text
+from runner.values import LAYERS_SCHEMA, TEXT_SCHEMA, Name, read_text
 from runner.wire import owners_of
 
 
@@ -31,7 +33,25 @@ def read_sent(value: Any, around: Surroundings) -> tuple[Layer, ...]:
     if first not in (*IP_LAYERS, *FRAME_LAYERS):
         known = ", ".join((*IP_LAYERS, *FRAME_LAYERS))
         raise MisplacedAt((0,), f"the first layer is one of {known}, not {first}")
+    if around.host in around.hosts and around.host not in around.scripted:
+        for name, problem in kernel_writes(layers[0]):
+            raise MisplacedAt((0, first, name), problem)
+    check_whole(layers)
     return layers
+
+
+def read_network(value: Any, around: Surroundings) -> str:
+    """A network that the host is on."""
+    name = read_text(value, around)
+    if around.networks and name not in around.networks:
+        near = suggestion(name, around.networks)
+        raise Misplaced(f"there is no network {name!r}", length=max(1, len(name)), suggestion=near)
+    if around.host in around.hosts and around.host not in around.networks.get(name, around.host):
+        own = [one for one, hosts in around.networks.items() if around.host in hosts]
+        raise Misplaced(
+            f"host {around.host} is on no network {name} (but {', '.join(own)})", length=max(1, len(name))
+        )
+    return name
 
 
 SentLayers: TypeAlias = Annotated[tuple[Layer, ...], Reads(read_sent, LAYERS_SCHEMA)]
@@ -41,15 +61,15 @@ class SendPacketStep(CallStep):
     """Send a packet made of layers (raw(7), packet(7)).
 
     send_packet  the layers by scapy's names, from the outermost: [{IP: {dst: server}}, {ICMP: {type: echo-request}},
-                 {data: hello}]; begins with IP or IPv6 (IP_HDRINCL: the kernel writes IP's len and chksum), or with
-                 Ether or ARP (a whole frame, nothing is changed)
+                 {data: hello}]; begins with IP or IPv6 (IP_HDRINCL: the kernel writes IP's len and chksum, and
+                 its own for src 0.0.0.0 and id 0), or with Ether or ARP (a whole frame, nothing is changed)
     net          the network, where it does not follow from the destination
     """
 
     verb: ClassVar[str] = "send_packet"
     makes: ClassVar[Mapping[str, ThingKind]] = {}
     send_packet: SentLayers
-    net: Text | None = None
+    net: Annotated[str | None, Reads(read_network, TEXT_SCHEMA)] = None
 
     def command(self, scope: Scope) -> Command:
         """The packet with its addresses; raises Unmet where the lab has none for it."""
