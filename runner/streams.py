@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lab import agent
-from runner import acceptance, flows
+from runner import acceptance, flows, fragments
 from runner.errors import Blind
 from runner.evidence import Evidence
 from runner.headers import ACK, FIN, SYN
 from runner.history import CallRecord
-from runner.packets import Packet, Transmission
+from runner.packets import Packet
 from runner.sockets import SocketFacts
 
 _MODULUS = 1 << 32
@@ -177,7 +177,7 @@ def wire_from(evidence: Evidence, socket: str) -> WireStream:
     """What left the socket's host, lost or not; raises Blind where that host's capture is not complete."""
     facts = evidence.socket(socket)
     evidence.must_see([facts.host])
-    segments = (one.sent for one in _segments(evidence, socket) if _leaves(one, facts, evidence))
+    segments = (one for one in _segments(evidence, socket) if _leaves(one, facts, evidence))
     return _reassembled((one, one.header.length) for one in segments)
 
 
@@ -187,16 +187,18 @@ def wire_to(evidence: Evidence, socket: str) -> WireStream:
     A kernel throws away what `runner.acceptance` says. Raises Blind where that host's capture is not complete.
     """
     facts = evidence.socket(socket)
-    seen = [one.sent for one in _segments(evidence, socket, at=facts.host)]
-    found = acceptance.taken(seen)
+    found = acceptance.taken(_segments(evidence, socket, at=facts.host))
     whole = _reassembled((one.packet, one.data) for one in found)
     return replace(whole, doubt=next((one.doubt for one in found if one.doubt), ""))
 
 
-def _segments(evidence: Evidence, socket: str, at: str | None = None) -> Iterable[Transmission]:
-    found = flows.select(evidence, flows.parse(f"tcp {socket}"), at=at)
-    segments = [one for one in found if one.sent.header.flags >= 0]
-    if any(_agrees_to_multipath(one.sent) for one in segments):
+def _segments(evidence: Evidence, socket: str, at: str | None = None) -> list[Packet]:
+    """The segments of a socket's connections, those put together that IP had cut into fragments."""
+    found = fragments.put_together(
+        one.sent for one in flows.select(evidence, flows.parse(f"tcp {socket}"), at=at)
+    )
+    segments = [one for one in found if one.header.flags >= 0]
+    if any(_agrees_to_multipath(one) for one in segments):
         raise Blind(f"{socket} speaks Multipath TCP: its bytes may take other connections than its first")
     return segments
 
@@ -206,8 +208,8 @@ def _agrees_to_multipath(packet: Packet) -> bool:
     return packet.header.flags & (SYN | ACK) == SYN | ACK and _MULTIPATH in acceptance.options_of(packet)
 
 
-def _leaves(one: Transmission, facts: SocketFacts, evidence: Evidence) -> bool:
-    header = one.sent.header
+def _leaves(one: Packet, facts: SocketFacts, evidence: Evidence) -> bool:
+    header = one.header
     ports = {pair.local[1] for pair in facts.pairs}
     return header.sport in ports and evidence.owner(header.src) == facts.host
 
