@@ -20,8 +20,8 @@ Subnet = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
 _NOT_FOR_HOSTS = (
-    (IPv4Network("0.0.0.0/8"), "this network's (RFC 1122, section 3.2.1.3)"),
-    (IPv4Network("127.0.0.0/8"), "loopback (RFC 1122, section 3.2.1.3)"),
+    (IPv4Network("0.0.0.0/8"), '"this host on this network" (RFC 6890, section 2.2.2)'),
+    (IPv4Network("127.0.0.0/8"), "loopback (RFC 6890, section 2.2.2)"),
     (IPv4Network("224.0.0.0/4"), "multicast (RFC 5771)"),
     (IPv4Network("255.255.255.255/32"), "the limited broadcast (RFC 919, section 7)"),
     (IPv6Network("::/128"), "the unspecified address (RFC 4291, section 2.5.2)"),
@@ -236,10 +236,8 @@ class _Reading:
             while end.address not in subnet and subnet.prefixlen > _WIDEST_MADE[version]:
                 subnet = subnet.supernet()
             if end.address not in subnet:
-                message = (
-                    f"{end.address} and {first.address} of host {first.host} are in no subnet of their own: "
-                    f"say which one network {network.name} has, with `subnet{version}`"
-                )
+                message = f"{end.address} and {first.address} of host {first.host} have no subnet in common"
+                message += f": say which one network {network.name} has, with `subnet{version}`"
                 self.problems.append(end.problem(message))
                 return None
         return _Part(subnet, network.name, first)

@@ -75,6 +75,10 @@ class MisplacedAt(Misplaced):
         )
 
 
+class WrongKey(MisplacedAt):
+    """A key is wrong, and not its value; the path is the key's."""
+
+
 @dataclass(frozen=True)
 class KnownNames:
     """The names of a scenario: its hosts, its networks, its sockets (with the host of each), and all other
@@ -96,7 +100,7 @@ class Surroundings:
 
     `given` holds files by their path as written, read before (a run judged elsewhere); None: read from disk.
     `lenient` is true where the step says `raises`: what the socket API itself refuses is no mistake there.
-    `hosts` are the names of the lab, for suggestions.
+    `hosts` are the names of the lab, `networks` its networks with the hosts on each; empty where they are not known.
     `is_step` is true in steps, which are read again when they are settled: then `host` is who does it, and `scope` what
     is known of the lab.
     """
@@ -106,6 +110,7 @@ class Surroundings:
     included: dict[str, str] = field(default_factory=dict)
     lenient: bool = False
     hosts: tuple[str, ...] = ()
+    networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     is_step: bool = False
     host: str = ""
     scope: Scope | None = None
@@ -185,7 +190,7 @@ def read_model(
         if isinstance(wrong, _MissingKey):
             place = find(node, wrong.path)[0] if wrong.path else at or _head(node)
             document.mistake(place, wrong.message)
-        elif isinstance(wrong, _UnknownKey):
+        elif isinstance(wrong, WrongKey):
             document.mistake(find(node, wrong.path)[0], wrong.message, suggest=wrong.suggestion)
         else:
             keep_misplaced(document, node, wrong)
@@ -194,10 +199,6 @@ def read_model(
 
 class _MissingKey(MisplacedAt):
     """A key is missing; the path is the map's."""
-
-
-class _UnknownKey(MisplacedAt):
-    """A key is not known; the path is the key's."""
 
 
 def _read(
@@ -230,10 +231,10 @@ def _read(
     return model.model_construct(**values) if len(found) == before else None
 
 
-def _unknown_key(key: str, known: Sequence[str], path: tuple[str | int, ...], called: str) -> _UnknownKey:
+def _unknown_key(key: str, known: Sequence[str], path: tuple[str | int, ...], called: str) -> WrongKey:
     names = [name for name in known if name != "host"]
     message = f"{called} has no key {key!r} (its keys: {', '.join(names)})"
-    return _UnknownKey((*path, key), message, suggestion=suggestion(key, names))
+    return WrongKey((*path, key), message, suggestion=suggestion(key, names))
 
 
 def _read_field(
@@ -258,7 +259,8 @@ def _read_field(
 
 
 def _at(path: tuple[str | int, ...], wrong: Misplaced) -> MisplacedAt:
-    return MisplacedAt(
+    kind = WrongKey if isinstance(wrong, WrongKey) else MisplacedAt
+    return kind(
         path,
         wrong.message,
         line=wrong.line,
