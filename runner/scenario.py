@@ -220,8 +220,9 @@ class _Loading:
         head = self._head(root)
         topology = TopologyReader(document, self._around).read(root.get("hosts"), root.get("networks"))
         hosts = tuple(host.name for host in topology.hosts)
-        self._around = replace(self._around, hosts=hosts)
-        names = Names(hosts, tuple(network.name for network in topology.networks), tuple(matrix))
+        networks = {network.name: network.hosts for network in topology.networks}
+        self._around = replace(self._around, hosts=hosts, networks={} if root.get("lab") else networks)
+        names = Names(hosts, tuple(networks), tuple(matrix))
         steps, finally_ = self._steps(root, known, names)
         expectations = Expectations(document, self._checks, self._around, names.known())
         expect = expectations.read(root.get("expect"), known)
