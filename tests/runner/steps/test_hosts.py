@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from runner.commands import HostCommand, KillHost, PauseHost, RestartHost, ResumeHost, SetLink
@@ -64,3 +66,9 @@ def test_a_link_whose_network_is_known_later_is_told_when_it_is_played() -> None
     assert load(
         f"{NETWORKS}  - a: {{socket: s}}\n  - a: {{getsockname: s, as: x}}\n  - {{link: a, net: $x, to: down}}\n"
     )
+
+
+def test_the_networks_of_a_compose_file_are_known_when_it_is_played(tmp_path: Path) -> None:
+    (tmp_path / "compose.yml").write_text("services: {}\n")
+    text = "name: n\nhosts: [a]\nlab: {compose: compose.yml}\nsteps: [{link: a, net: back, to: down}]\n"
+    assert load(text, folder=tmp_path)
