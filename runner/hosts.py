@@ -4,34 +4,29 @@ Only what is written is read here; which addresses the rest gets is the engine's
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
 
-from lab.topology import DEFAULT_NETWORK, LEAST_MTU_OF_IP6, NO_SUBNET, Host, Network, Topology
+from lab import addressing
+from lab.asked import Problem, Unplannable
+from lab.topology import DEFAULT_NETWORK, NO_SUBNET, Host, Network, Topology
 from runner.errors import Misplaced
-from runner.model import Model, Reads, Surroundings, read_model
-from runner.reading import AnyNode, Document, ListNode, MapNode, Text, suggestion, value_of
+from runner.host_settings import read_capability, read_files, read_limits, read_sysctls
+from runner.model import Model, Reads, Surroundings, find, read_model
+from runner.reading import AnyNode, Document, ListNode, MapNode, Node, Text, suggestion, value_of
 from runner.steps import RESERVED
-from runner.values import (
-    TEXT_SCHEMA,
-    WHOLE_SCHEMA,
-    Texts,
-    Truth,
-    Whole,
-    list_of,
-    map_of,
-    read_bytes,
-    read_text,
-    read_whole,
-)
+from runner.values import TEXT_SCHEMA, WHOLE_SCHEMA, Texts, Truth, Whole, list_of, map_of, read_text
 from runner.values import Text as TextValue
 
 HOST_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+"""What the name of a host or network looks like: a label of DNS (RFC 1123 section 2.1), or one with `_`."""
 MOST_HOSTS = 1000
 """Hosts of a scenario, and networks: what depends on all pairs of them must stay quick."""
-"""What the name of a host or network looks like: a label of DNS (RFC 1123 section 2.1), or one with `_`."""
+OWN_NAMES = ("localhost", "ip6-localhost", "ip6-loopback")
+"""Names that every host has for itself in /etc/hosts (hosts(5); RFC 6761 section 6.3)."""
 
 
 def read_addresses(value: Any, around: Surroundings) -> Mapping[str, tuple[str, ...]]:
@@ -49,19 +44,6 @@ def _read_ip(value: Any, around: Surroundings) -> str:
         return str(ipaddress.ip_address(text))
     except ValueError:
         raise Misplaced(f"{text!r} is no IP address", length=max(1, len(text))) from None
-
-
-def read_capability(value: Any, around: Surroundings) -> str:
-    """A Linux capability (capabilities(7)), with or without `CAP_`."""
-    text = read_text(value, around).upper().removeprefix("CAP_")
-    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", text):
-        raise Misplaced(f"{text!r} is no capability's name", length=max(1, len(text)))
-    return text
-
-
-def read_limits(value: Any, around: Surroundings) -> Mapping[str, int]:
-    """Limit -> value, as setrlimit(2) names them without `RLIMIT_`, in small letters."""
-    return map_of(read_whole)(value, around)
 
 
 def _texts_schema(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +67,7 @@ class HostMap(Model):
     router        true: it forwards between its networks
     nat           the network on whose side it rewrites source addresses: what is there sees its address only
     scripted      true: it has addresses but no stack of its own
-    ulimits       limits as setrlimit(2) names them, in small letters: {nofile: 64}
+    ulimits       limits as setrlimit(2) names them, in small letters: {nofile: 64}; -1 for none
     """
 
     image: TextValue | None = None
@@ -99,10 +81,12 @@ class HostMap(Model):
         Reads(list_of(read_capability), {"type": "array", "items": {"type": "string"}}),
     ] = None
     user: TextValue | None = None
-    sysctls: TextMap = Field(default_factory=dict)
+    sysctls: Annotated[Mapping[str, str], Reads(read_sysctls, _texts_schema(TEXT_SCHEMA))] = Field(
+        default_factory=dict
+    )
     env: TextMap = Field(default_factory=dict)
     files: Annotated[
-        Mapping[str, bytes], Reads(map_of(read_bytes), _texts_schema({"$ref": "#/definitions/bytes"}))
+        Mapping[str, bytes], Reads(read_files, _texts_schema({"$ref": "#/definitions/bytes"}))
     ] = Field(default_factory=dict)
     router: Truth = False
     nat: TextValue | None = None
@@ -128,27 +112,96 @@ class NetworkMap(Model):
     subnet6: TextValue | None = None
 
 
+@dataclass(frozen=True)
+class WrittenHost:
+    """A host as it is written: its name, the node of what is said about it (None for nothing), and that as read;
+    `is_read` is false where it could not be, and nothing more is to be told of it."""
+
+    key: Text
+    node: AnyNode | None
+    said: HostMap
+    is_read: bool
+
+    def at(self, *path: str | int) -> Node:
+        """The value that a path leads to; the host's name where there is no such."""
+        return self.key if self.node is None else find(self.node, path)[1]
+
+    def key_at(self, *path: str | int) -> Node:
+        """The key (or entry) that a path leads to; the host's name where there is no such."""
+        return self.key if self.node is None else find(self.node, path)[0]
+
+
+@dataclass(frozen=True)
+class WrittenNetwork:
+    """A network as it is written, in the same way."""
+
+    key: Text
+    node: AnyNode
+    said: NetworkMap
+    is_read: bool
+
+
 class TopologyReader:
     """Reads `hosts` and `networks` of one document; mistakes go to the document."""
 
     def __init__(self, document: Document, surroundings: Surroundings) -> None:
         self._document = document
         self._surroundings = surroundings
-        self._hosts: dict[str, tuple[Text, HostMap]] = {}
-        self._networks: dict[str, tuple[Text, NetworkMap]] = {}
+        self._hosts: dict[str, WrittenHost] = {}
+        self._networks: dict[str, WrittenNetwork] = {}
 
     def read(self, hosts: AnyNode | None, networks: AnyNode | None) -> Topology:
         """Who is there and what joins them, without programs."""
         if hosts is not None:
             self._read_hosts(hosts)
+        before = len(self._document.mistakes)
         if networks is not None:
             self._read_networks(networks)
         made = tuple(self._network(name) for name in self._network_names())
-        for name, (key, one) in self._hosts.items():
-            if made and not any(name in network.hosts for network in made):
-                self._document.mistake(key, f"host {name} is on no network")
-            self._check_host(key, one, made)
-        return Topology(tuple(self._host(name, made) for name in self._hosts), made)
+        self._check(made, all_read=len(self._document.mistakes) == before)
+        topology = Topology(tuple(self._host(name, made) for name in self._hosts), made)
+        self._check_plan(topology)
+        return topology
+
+    def _check(self, made: Sequence[Network], all_read: bool) -> None:
+        """What only hosts and networks together show; `all_read`: networks could all be read."""
+        hosts_read = all(host.is_read for host in self._hosts.values())
+        for name, host in self._hosts.items():
+            if not host.is_read:
+                continue
+            on = [network.name for network in made if name in network.hosts]
+            if not on and all_read:
+                self._document.mistake(host.key, f"host {name} is on no network")
+            self._check_host(host, on, all_read)
+        for network in made:
+            written = self._networks.get(network.name)
+            if written is not None and written.is_read and not network.hosts and hosts_read:
+                self._document.mistake(written.key, f"no host is on network {network.name}")
+
+    def _check_plan(self, topology: Topology) -> None:
+        """Addresses and subnets that cannot be had; networks that could not be read ask for none."""
+        read = [
+            one
+            for one in topology.networks
+            if one.name not in self._networks or self._networks[one.name].is_read
+        ]
+        try:
+            addressing.check(replace(topology, networks=tuple(read)))
+        except Unplannable as wrong:
+            for problem in wrong.problems:
+                self._document.mistake(self._place(problem), problem.message)
+
+    def _place(self, problem: Problem) -> Node:
+        """Where that is written which cannot be had."""
+        if problem.host:
+            host = self._hosts[problem.host]
+            inside = () if "" in host.said.addresses else (problem.network,)
+            return host.at("addresses", *inside, problem.place)
+        network = self._networks.get(problem.network)
+        if network is None:
+            return next(iter(self._hosts.values())).key
+        node = network.node.get(f"subnet{problem.version}") if isinstance(network.node, MapNode) else None
+        return node or network.key
 
     def _read_hosts(self, node: AnyNode) -> None:
         for key, value in self._entries(node, "hosts"):
@@ -163,10 +216,18 @@ class TopologyReader:
             elif name in self._hosts:
                 self._document.mistake(key, f"host {name} is there twice")
             else:
-                one = self._model(HostMap, value, key, f"host {name}")
-                self._hosts[name] = key, one or HostMap.model_construct()
+                self._hosts[name] = self._read_host(key, value)
         if not self._hosts and not self._document.mistakes:
             self._document.mistake(node, "there is no host")
+
+    def _read_host(self, key: Text, value: AnyNode | None) -> WrittenHost:
+        if key.text.lower() in OWN_NAMES:
+            message = (
+                f"no host can be called {key.text!r}: every host calls itself so (RFC 6761, section 6.3)"
+            )
+            self._document.mistake(key, message)
+        one = self._model(HostMap, value, key, f"host {key.text}")
+        return WrittenHost(key, value, one or HostMap.model_construct(), is_read=one is not None)
 
     def _read_networks(self, node: AnyNode) -> None:
         if not isinstance(node, MapNode):
@@ -181,47 +242,42 @@ class TopologyReader:
                     key, f"{key.text!r} is no name for a network: letters, digits, - and _"
                 )
                 continue
-            self._check_members(value)
-            if isinstance(value, ListNode):
-                hosts = tuple(one.text for one in value.items if isinstance(one, Text))
-                self._networks[key.text] = key, NetworkMap.model_construct(hosts=hosts)
-            else:
-                one = self._model(NetworkMap, value, key, f"network {key.text}")
-                self._networks[key.text] = key, one or NetworkMap.model_construct()
-                self._check_network(value, one)
+            self._networks[key.text] = self._read_network(key, value)
 
-    def _check_members(self, value: AnyNode) -> None:
-        members = value.get("hosts") if isinstance(value, MapNode) else value
-        for one in members.items if isinstance(members, ListNode) else ():
+    def _read_network(self, key: Text, value: AnyNode) -> WrittenNetwork:
+        before = len(self._document.mistakes)
+        members = self._members(key.text, value)
+        if isinstance(value, ListNode):
+            one = NetworkMap.model_construct(hosts=members)
+        else:
+            found = self._model(NetworkMap, value, key, f"network {key.text}")
+            one = (found or NetworkMap.model_construct()).model_copy(update={"hosts": members})
+            if found is not None:
+                self._check_network(value, one)
+        return WrittenNetwork(key, value, one, is_read=len(self._document.mistakes) == before)
+
+    def _members(self, network: str, value: AnyNode) -> tuple[str, ...]:
+        """The hosts that a network says are on it; those that cannot be are left out, as mistakes."""
+        node = value.get("hosts") if isinstance(value, MapNode) else value
+        found: dict[str, None] = {}
+        for one in node.items if isinstance(node, ListNode) else ():
             if not isinstance(one, Text):
                 self._document.mistake(one, "the name of a host is wanted here")
             elif one.text not in self._hosts:
                 near = suggestion(one.text, self._hosts)
                 self._document.mistake(one, f"there is no host {one.text!r}", suggest=near)
+            elif one.text in found:
+                self._document.mistake(one, f"host {one.text} is on network {network} already")
+            else:
+                found[one.text] = None
+        return tuple(found)
 
-    def _check_network(self, node: AnyNode, one: NetworkMap | None) -> None:
-        import ipaddress
-
-        if one is None or not isinstance(node, MapNode):
-            return
+    def _check_network(self, node: AnyNode, one: NetworkMap) -> None:
+        said = node.get("mtu") if isinstance(node, MapNode) else None
         if not 68 <= one.mtu <= 65535:
-            said = node.get("mtu") or node
-            self._document.mistake(said, "an MTU is a number from 68 (RFC 791) to 65535")
-        for name, kind in (("subnet4", ipaddress.IPv4Network), ("subnet6", ipaddress.IPv6Network)):
-            value = node.get(name)
-            if isinstance(value, Text) and value.text != NO_SUBNET:
-                try:
-                    kind(value.text)
-                except ValueError as error:
-                    self._document.mistake(value, f"this is no subnet: {error}")
+            self._document.mistake(said or node, "an MTU is a number from 68 (RFC 791) to 65535")
         if one.subnet4 == one.subnet6 == NO_SUBNET:
             self._document.mistake(node, "a network without any addresses is none: leave out one of them")
-        six = node.get("subnet6")
-        if six is not None and one.subnet6 != NO_SUBNET and one.mtu < LEAST_MTU_OF_IP6:
-            message = (
-                f"IPv6 needs an MTU of {LEAST_MTU_OF_IP6} (RFC 8200, section 5), this network's is {one.mtu}"
-            )
-            self._document.mistake(six, message)
 
     def _entries(self, node: AnyNode, what: str) -> Iterator[tuple[Text, AnyNode | None]]:
         """Names with what is said about each; nothing in the short form."""
@@ -249,45 +305,43 @@ class TopologyReader:
         )
 
     def _network_names(self) -> list[str]:
-        said = [name for _, one in self._hosts.values() for name in one.networks or ()]
+        said = [name for one in self._hosts.values() for name in one.said.networks or ()]
         names = list(dict.fromkeys([*self._networks, *said]))
         return names or [DEFAULT_NETWORK]
 
     def _network(self, name: str) -> Network:
-        one = self._networks[name][1] if name in self._networks else NetworkMap.model_construct()
+        one = self._networks[name].said if name in self._networks else NetworkMap.model_construct()
         members = dict.fromkeys(one.hosts)
-        for host, (_, said) in self._hosts.items():
-            everywhere = not self._networks and said.networks is None
-            if everywhere or name in (said.networks or ()):
+        for host, written in self._hosts.items():
+            own = written.said.networks
+            if name in (own or ()) or (own is None and not self._networks):
                 members[host] = None
         return Network(name, tuple(members), one.subnet4, one.subnet6, one.mtu)
 
-    def _check_host(self, key: Text, one: HostMap, networks: tuple[Network, ...]) -> None:
-        on = [network.name for network in networks if key.text in network.hosts]
-        for name in one.networks or ():
-            if self._networks and name not in self._networks:
-                self._document.mistake(
-                    key, f"there is no network {name!r}", suggest=suggestion(name, self._networks)
-                )
-        for name in one.addresses:
-            if name and name not in on:
-                self._document.mistake(
-                    key, f"host {key.text} is on no network {name!r}", suggest=suggestion(name, on)
-                )
-            elif not name and len(on) > 1:
-                self._document.mistake(
-                    key, f"host {key.text} is on several networks: its addresses need their names"
-                )
-        if one.nat is not None and one.nat not in on:
-            self._document.mistake(
-                key, f"host {key.text} is on no network {one.nat!r}", suggest=suggestion(one.nat, on)
-            )
+    def _check_host(self, host: WrittenHost, on: Sequence[str], all_read: bool) -> None:
+        """Networks that a host names: all that it says must be there, and it on them."""
+        name, one = host.key.text, host.said
+        for place, network in enumerate(one.networks or ()):
+            where = host.at("networks", place)
+            if self._networks and network not in self._networks:
+                near = suggestion(network, self._networks)
+                self._document.mistake(where, f"there is no network {network!r}", suggest=near)
+            elif network in (one.networks or ())[:place]:
+                self._document.mistake(where, f"host {name} is on network {network} already")
+        said = [(network, host.key_at("addresses", network)) for network in one.addresses if network]
+        for network, where in [*said, *([(one.nat, host.at("nat"))] if one.nat is not None else [])]:
+            if network not in on and all_read:
+                message = f"host {name} is on no network {network!r}"
+                self._document.mistake(where, message, suggest=suggestion(network, on))
+        if "" in one.addresses and len(on) > 1:
+            message = f"host {name} is on several networks: its addresses need their names"
+            self._document.mistake(host.at("addresses"), message)
         if one.nat is not None and not one.router:
-            message = f"host {key.text} rewrites addresses of what it forwards: it needs `router: true` too"
-            self._document.mistake(key, message)
+            message = f"host {name} rewrites addresses of what it forwards: it needs `router: true` too"
+            self._document.mistake(host.at("nat"), message)
 
     def _host(self, name: str, networks: tuple[Network, ...]) -> Host:
-        one = self._hosts[name][1]
+        one = self._hosts[name].said
         first = next((network.name for network in networks if name in network.hosts), DEFAULT_NETWORK)
         return Host(
             name,

@@ -76,6 +76,10 @@ class MisplacedAt(Misplaced):
         )
 
 
+class WrongKey(MisplacedAt):
+    """A key is wrong, and not its value; the path is the key's."""
+
+
 @dataclass(frozen=True)
 class KnownNames:
     """The names of a scenario: its hosts, its networks, its sockets (with the host of each), and all other
@@ -97,8 +101,8 @@ class Surroundings:
 
     `given` holds files by their path as written, read before (a run judged elsewhere); None: read from disk.
     `lenient` is true where the step says `raises`: what the socket API itself refuses is no mistake there.
-    `hosts` are the names of the lab, for suggestions, `networks` its networks and who is on each, and `scripted` are
-    the hosts without a stack of their own.
+    `hosts` are the names of the lab, `networks` its networks with the hosts on each; empty where they are not known.
+    `scripted` are the hosts without a stack of their own.
     `is_step` is true in steps, of which `host` is who does it; they are read again when they are settled, and then
     `scope` is what is known of the lab.
     """
@@ -114,12 +118,12 @@ class Surroundings:
     host: str = ""
     scope: Scope | None = None
 
-    def among(self, topology: Topology) -> Surroundings:
-        """The same in a lab."""
+    def among(self, topology: Topology, *, are_known: bool) -> Surroundings:
+        """The same in a lab; `are_known`: its networks are those of the topology, and nobody else's to say."""
         return replace(
             self,
             hosts=tuple(host.name for host in topology.hosts),
-            networks={network.name: network.hosts for network in topology.networks},
+            networks={network.name: network.hosts for network in topology.networks} if are_known else {},
             scripted=frozenset(host.name for host in topology.hosts if host.scripted),
         )
 
@@ -198,7 +202,7 @@ def read_model(
         if isinstance(wrong, _MissingKey):
             place = find(node, wrong.path)[0] if wrong.path else at or _head(node)
             document.mistake(place, wrong.message)
-        elif isinstance(wrong, _UnknownKey):
+        elif isinstance(wrong, WrongKey):
             document.mistake(find(node, wrong.path)[0], wrong.message, suggest=wrong.suggestion)
         else:
             keep_misplaced(document, node, wrong)
@@ -207,10 +211,6 @@ def read_model(
 
 class _MissingKey(MisplacedAt):
     """A key is missing; the path is the map's."""
-
-
-class _UnknownKey(MisplacedAt):
-    """A key is not known; the path is the key's."""
 
 
 def _read(
@@ -243,10 +243,10 @@ def _read(
     return model.model_construct(**values) if len(found) == before else None
 
 
-def _unknown_key(key: str, known: Sequence[str], path: tuple[str | int, ...], called: str) -> _UnknownKey:
+def _unknown_key(key: str, known: Sequence[str], path: tuple[str | int, ...], called: str) -> WrongKey:
     names = [name for name in known if name != "host"]
     message = f"{called} has no key {key!r} (its keys: {', '.join(names)})"
-    return _UnknownKey((*path, key), message, suggestion=suggestion(key, names))
+    return WrongKey((*path, key), message, suggestion=suggestion(key, names))
 
 
 def _read_field(
@@ -271,7 +271,8 @@ def _read_field(
 
 
 def _at(path: tuple[str | int, ...], wrong: Misplaced) -> MisplacedAt:
-    return MisplacedAt(
+    kind = WrongKey if isinstance(wrong, WrongKey) else MisplacedAt
+    return kind(
         path,
         wrong.message,
         line=wrong.line,

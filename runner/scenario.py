@@ -220,7 +220,7 @@ class _Loading:
         head = self._head(root)
         topology = TopologyReader(document, self._around).read(root.get("hosts"), root.get("networks"))
         hosts = tuple(host.name for host in topology.hosts)
-        self._around = self._around.among(topology)
+        self._around = self._around.among(topology, are_known=not root.get("lab"))
         names = Names(hosts, tuple(network.name for network in topology.networks), tuple(matrix))
         steps, finally_ = self._steps(root, known, names)
         expectations = Expectations(document, self._checks, self._around, names.known())

@@ -69,8 +69,9 @@ class Script:
         around = replace(self._around, lenient="raises" in value, is_step=True, host=host)
         source = Source(document, one.body, value, kind, around)
         source.step = read_model(kind, one.body, unfilled(value), document, around, at=verb, called=verb.text)
-        for misplaced in source.step.wrong() if source.step is not None else ():
-            keep_misplaced(document, one.body, misplaced)
+        if source.step is not None:
+            for misplaced in (*source.step.wrong(), *source.step.misplaced_in(around)):
+                keep_misplaced(document, one.body, misplaced)
         return source
 
     def _host_is_right(self, one: WrittenStep) -> bool:

@@ -92,6 +92,10 @@ class Step(Model):
         """Mistakes that only several keys together show; asked once all keys were read."""
         return iter(())
 
+    def misplaced_in(self, lab: Surroundings) -> Iterator[MisplacedAt]:
+        """Mistakes that the lab's hosts and networks show; asked in the same way, once, before anything is played."""
+        return iter(())
+
     @property
     def limit_ns(self) -> int:
         """How long the scenario waits for it, in nanoseconds."""

@@ -3,6 +3,7 @@
 How a lab does it is the engines' affair; what becomes of calls that wait meanwhile is the stage's.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import Field
@@ -16,7 +17,7 @@ from runner.commands import (
     SetLink,
 )
 from runner.errors import Misplaced
-from runner.model import Reads, Surroundings
+from runner.model import MisplacedAt, Reads, Surroundings
 from runner.reading import suggestion
 from runner.steps.base import ChangeStep
 from runner.steps.naming_hosts import read_host
@@ -116,6 +117,19 @@ class Link(ChangeStep):
     link_: Annotated[HostName, Field(alias="link")]
     to: Annotated[str, Reads(read_way, {"enum": list(WAYS)})]
     net: Text | None = None
+
+    def misplaced_in(self, lab: Surroundings) -> Iterator[MisplacedAt]:
+        """A network that is not there, or that the host is not on."""
+        on = [name for name, hosts in lab.networks.items() if self.link_ in hosts]
+        known = (
+            isinstance(self.net, str) and self.link_ in lab.hosts and lab.networks
+        )  # else told when it is played
+        if self.net is None or not known or self.net in on:
+            return
+        message, near = f"there is no network {self.net!r}", suggestion(self.net, lab.networks)
+        if self.net in lab.networks:
+            message, near = f"host {self.link_} is not on network {self.net} (but on {', '.join(on)})", ""
+        yield MisplacedAt(("net",), message, length=max(1, len(self.net)), suggestion=near)
 
     def command(self) -> HostCommand:
         """To set it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import time
 from dataclasses import replace
 from itertools import chain
 
@@ -66,7 +67,7 @@ def test_what_cannot_be_had_is_said(
 
 def test_overlapping_subnets_and_twice_the_same_address_are_refused() -> None:
     hosts = (Host("a", addresses={"x": ("192.0.2.1",)}), Host("b", addresses={"x": ("192.0.2.1",)}))
-    with pytest.raises(LabError, match="another host's as well"):
+    with pytest.raises(LabError, match="is host a's as well"):
         plan(Topology(hosts, (Network("x", ("a", "b")),)))
     networks = (Network("x", ("a",), subnet4="192.0.2.0/24"), Network("y", ("b",), subnet4="192.0.2.128/25"))
     with pytest.raises(LabError, match="overlaps"):
@@ -77,6 +78,31 @@ def test_many_hosts_share_one_network() -> None:
     ends = plan(Topology.simple(*(f"h{number}" for number in range(600)))).interfaces
     assert len({end[0].ip4 for end in ends.values()}) == len({end[0].mac for end in ends.values()}) == 600
     assert ends["h599"][0].prefix4 == 16
+
+
+def test_a_chain_of_hundreds_of_networks_is_planned_at_once() -> None:
+    """More networks than a byte has numbers for; and routes, which once took minutes for so many."""
+    numbers = range(600)
+    hosts = tuple(Host(f"h{number}", router=True) for number in (*numbers, 600))
+    networks = tuple(Network(f"n{number}", (f"h{number}", f"h{number + 1}")) for number in numbers)
+    began = time.monotonic()
+    planned = plan(Topology(hosts, networks))
+    assert time.monotonic() - began < 60
+    ends = list(chain(*planned.interfaces.values()))
+    assert len({end.mac for end in ends}) == len({end.ip4 for end in ends}) == len(ends) == 1200
+    assert planned.interfaces["h300"][1].mac == "02:00:01:2c:00:01"
+    assert [len(planned.routes[name]) for name in ("h0", "h300", "h600")] == [2 * 599, 2 * 598, 2 * 599]
+
+
+def test_a_network_for_which_no_private_subnet_is_left_is_told() -> None:
+    networks = (
+        Network("x", ("a",), subnet4="10.0.0.0/8"),
+        Network("y", ("a",), subnet4="172.16.0.0/12"),
+        Network("six", ("a",), subnet4=NO_SUBNET),
+    )
+    assert plan(Topology((Host("a"),), networks)).interfaces["a"][2].ip4 == ()
+    with pytest.raises(LabError, match="network z: no private subnet is left for it: say `subnet4`"):
+        plan(Topology((Host("a"),), (*networks, Network("z", ("a",)))))
 
 
 def test_names_leave_out_link_local_addresses() -> None:

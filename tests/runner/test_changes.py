@@ -142,5 +142,11 @@ expect:
 
 
 def test_a_link_to_no_network_is_named(tmp_path: Path) -> None:
-    played = play_text(CONNECTED + "  - {link: client, to: down, net: other}\n", tmp_path)
+    """A name that is known only while it is played."""
+    steps = (
+        "  - client: {sendall: c, data: other}",
+        "  - server: {recv: conn, size: 5, as: name}",
+        "  - {link: client, to: down, net: $name}",
+    )
+    played = play_text(CONNECTED + "\n".join(steps) + "\n", tmp_path)
     assert "no link to other (but to lab)" in played.reason
