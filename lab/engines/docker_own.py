@@ -135,7 +135,7 @@ def _wait(client: Client, project: str, wanted: Sequence[str]) -> list[_Service]
         for name in wanted:
             if name not in services:
                 there = ", ".join(sorted(services)) or "none"
-                raise LabError(f"the compose file has no service {name}; it has: {there}")
+                raise LabError(f"the compose file starts no service {name}; it starts: {there}")
             _check(client, services[name])
         waiting = [name for name in wanted if not _is_ready(services[name])]
         if not waiting:

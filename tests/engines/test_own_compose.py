@@ -86,7 +86,8 @@ expect:
 @pytest.mark.parametrize(
     ("services", "said"),
     [
-        (SERVICES.replace("web:", "site:"), "has no service web; it has: client, site"),
+        (SERVICES.replace("    command: [p", "    profiles: [x]\n    command: [p"),
+            "starts no service web; it starts: client"),
         (SERVICES.replace(COMMAND, '[sh, -c, "echo my last words; exit 3"]'), "my last words"),
         (SERVICES.replace("networks: {front: {}}", "networks: {front: {}, back: {}}").replace(
             "networks: [front]}", "networks: [front, back]}"), "is on several networks"),
