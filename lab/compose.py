@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parent.parent
 """The checkout: where docker-compose.yml is."""
-PROJECT, SERVICE, WORKING_FOLDER = (
-    f"com.docker.compose.{word}" for word in ("project", "service", "project.working_dir")
+PROJECT, SERVICE, NETWORK, WORKING_FOLDER = (
+    f"com.docker.compose.{word}" for word in ("project", "service", "network", "project.working_dir")
 )
 """Labels that compose, old and new, puts on what it makes."""
 

@@ -5,14 +5,18 @@ What compose does not say in a sentence (no engine, no compose, a rival of the s
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from lab import compose, docker_socket, images
 from lab.compose import ComposeLab
@@ -21,6 +25,11 @@ from lab.engine import Reporter
 from lab.errors import LabError
 
 HEALTHY_S = 30.0
+END_S = 10.0
+"""The longest that compose may take to end once it was interrupted."""
+LINES_TOLD = 10
+"""So many of its last lines compose's error tells: the end of a build's output, say."""
+_PROGRESS = re.compile(r"(Creating|Starting|Recreating) .*( driver( \S+)?|\.\.\.|\.\.\. done)\s*$")
 NO_COMPOSE = "Install it (on Debian: apt-get install docker-compose), or play without it: --engine netns."
 
 
@@ -132,22 +141,53 @@ def _compose(*arguments: str) -> None:
     run(arguments, compose.FOLDER)
 
 
-def run(arguments: Sequence[str], folder: Path, *, options: Sequence[str] = ()) -> None:
+def run(
+    arguments: Sequence[str], folder: Path, *, options: Sequence[str] = (), said: IO[str] | None = None
+) -> None:
     """Run compose, new or old, in a folder; raises LabError with its last words when it fails.
 
-    `options` stand before the command: which file, which project.
+    `options` stand before the command: which file, which project. `said` is a file that gets what compose says. Where
+    the caller is interrupted compose is too, and has ended before that goes on.
     """
-    done = subprocess.run(
-        [*_command(), *options, *arguments],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode == 0:
-        return
-    said = images.last_line(done.stderr)
-    raise LabError(f"docker compose {arguments[0]} failed: {said}")
+    with contextlib.ExitStack() as stack:
+        output = said or stack.enter_context(tempfile.TemporaryFile("w+", errors="replace"))
+        process = subprocess.Popen(
+            [*_command(), *options, *arguments],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},  # the old one, so that its words come in their order
+            start_new_session=True,  # Ctrl-C is ours, and passed on
+        )
+        try:
+            status = process.wait()
+        except BaseException:
+            _end(process)
+            raise
+        if status != 0:
+            output.seek(0)
+            raise LabError(f"docker compose {arguments[0]} failed: {last_words(output.read())}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Interrupt compose and what it started, and wait until it has ended."""
+    try:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        process.wait(END_S)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def last_words(text: str) -> str:
+    """The last lines of what compose said, without those about what it made; several begin on a line of their own."""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip() and not _PROGRESS.match(line)]
+    if not lines:
+        return "no reason given"
+    return lines[0].strip() if len(lines) == 1 else "\n" + "\n".join(lines[-LINES_TOLD:])
 
 
 def _command() -> list[str]:

@@ -13,7 +13,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from lab.topology import Host, Topology
+from lab.topology import Topology
+from runner import own_compose
 from runner.errors import Mistake, ScenarioError, UsageError
 from runner.expansion import Expansion, Known, Label, combinations, fill, matrix_of
 from runner.expectations import Expectations, PlacedCheck
@@ -21,7 +22,7 @@ from runner.hosts import TopologyReader
 from runner.model import Model, Reads, Surroundings, read_model
 from runner.naming import Names
 from runner.placing import Place, PlacedStep
-from runner.reading import Document, MapNode, Text, read_file, read_text, value_of
+from runner.reading import Document, MapNode, read_file, read_text, value_of
 from runner.requirements import read_requirement
 from runner.script import Script
 from runner.steps.base import Step
@@ -225,7 +226,7 @@ class _Loading:
         steps, finally_ = self._steps(root, known, names)
         expectations = Expectations(document, self._checks, self._around, names.known())
         expect = expectations.read(root.get("expect"), known)
-        own = self._compose(root, topology)
+        own = None if self._given is not None else own_compose.named(root, topology, document, self._folder)
         self._raise_mistakes()
         assert head is not None, "a head that was not read has left its mistakes"
         return Scenario(
@@ -267,24 +268,6 @@ class _Loading:
     def _programs(self) -> Path | None:
         folder = self._folder / "programs"
         return folder.resolve() if self._given is None and folder.is_dir() else None
-
-    def _compose(self, root: MapNode, topology: Topology) -> Path | None:
-        """The compose file that `lab` names; what that file says itself no host may say."""
-        node = root.get("lab")
-        if not isinstance(node, MapNode) or self._given is not None:
-            return None
-        value = node.get("compose")
-        if len(node.pairs) != 1 or not isinstance(value, Text):
-            self._document.mistake(node, "lab has one key, compose, and a file is its value")
-            return None
-        file = (self._folder / value.text).resolve()
-        if not file.is_file():
-            self._document.mistake(value, f"there is no compose file {value.text!r} beside the scenario")
-        for host in topology.hosts:
-            if replace(host, capabilities=None, user=None, environment={}) != Host(host.name):
-                said = f"what host {host.name} is says {file.name}; here are capabilities, user and env only"
-                self._document.mistake(node, said)
-        return file
 
     def _raise_mistakes(self) -> None:
         found = [mistake for one in (self._document, *self._included) for mistake in one.mistakes]

@@ -143,7 +143,7 @@ def test_nothing_of_a_scenario_is_evaluated() -> None:
 
 
 def test_files_of_a_scenario_lie_beside_it(tmp_path: Path) -> None:
-    """`file:` and `include:` read nothing outside of the scenario's folder, also not through a link."""
+    """`file:`, `include:` and `compose:` bring in nothing from outside of its folder, also not through a link."""
     (tmp_path / "inside").mkdir()
     (tmp_path / "secret").write_text("- sleep: 1ms\n", encoding="ascii")
     (tmp_path / "inside" / "link").symlink_to(tmp_path / "secret")
@@ -156,6 +156,10 @@ def test_files_of_a_scenario_lie_beside_it(tmp_path: Path) -> None:
             f"name: x\nhosts: [a, b]\nsteps:\n  - a: {{socket: s, type: SOCK_DGRAM}}\n  - {step}\n",
             encoding="utf-8",
         )
+    for number, written in enumerate(foreign, len(steps)):
+        (tmp_path / "inside" / f"{number}.yaml").write_text(
+            f"name: x\nhosts: [a]\nsteps: [{{sleep: 1ms}}]\n\nlab: {{compose: {written}}}\n", encoding="utf-8"
+        )
     done = run("validate", tmp_path / "inside")
     assert done.code == 2
     refused = {
@@ -163,4 +167,4 @@ def test_files_of_a_scenario_lie_beside_it(tmp_path: Path) -> None:
         for line in done.said.splitlines()
         if "is outside of the scenario's folder" in line or "not an ordinary file" in line
     }
-    assert {int(one[1]) for one in refused if one} == set(range(len(steps))), done.said
+    assert {int(one[1]) for one in refused if one} == set(range(len(steps) + len(foreign))), done.said

@@ -44,10 +44,11 @@ def made_for_the_run(
     try:
         making = _Making(client, layout, logs, streams)
         lab.start_again = lambda name: making.again(topology.host(name), lab)
-        switch = making.switch()
+        # In a thread too: a request to Docker that was interrupted may be carried out after all was removed.
+        [switch] = side_by_side(lambda make: make(), [making.switch])
         begin: list[Callable[[], None]] = [functools.partial(making.begin_switch, switch, lab)]
         begin += [functools.partial(making.host, host, lab) for host in topology.hosts]
-        side_by_side(lambda work: work(), begin)
+        side_by_side(lambda work: work(), begin, give_up=making.give_up)
         yield lab
     finally:
         side_by_side(AttachedStream.close, list(streams.values()))
@@ -77,6 +78,17 @@ class _Making:
         self._logs = logs
         self._streams = streams
         self._lock = threading.Lock()
+        self._given_up = False
+
+    def give_up(self) -> None:
+        """Remove what is there, and start nothing more: with that ends who waits, as hosts do for the switch."""
+        self._given_up = True  # first: who makes a container now looks at it before that is started
+        _remove_run(self._client, self._layout.run)
+
+    def _start(self, container: str) -> None:
+        if self._given_up:
+            raise LabError("the lab is not made any more")
+        self._client.start(container)
 
     def switch(self) -> str:
         """Make the switch's container, which has to be there before hosts can share its folder; returns its id."""
@@ -90,7 +102,7 @@ class _Making:
         """Start the switch; hosts join as soon as it listens."""
         attached = self._attached("(switch)", container, self._logs / SWITCH_SAID)
         with saying("starting the switch"):
-            self._client.start(container)
+            self._start(container)
         lab.begin_switch(attached, docker_plan.switch_request(self._layout))
 
     def host(self, host: Host, lab: DockerLab) -> None:
@@ -119,7 +131,7 @@ class _Making:
         try:
             attached = self._attached(f"host {host.name}", container, self._logs / f"{host.name}.stderr")
             with saying(f"starting host {host.name}"):
-                self._client.start(container)
+                self._start(container)
         except LabError:
             remove_container(self._client, container)
             raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -178,14 +178,19 @@ def _source(module: str) -> str:
     return Path(found.origin).read_text(encoding="utf-8")
 
 
-def stream(container: str, raw: Any, stderr: Path) -> AttachedStream:
-    """The stream over the connection that the SDK gives for an attached container or exec."""
+def stream(container: str, raw: Any, stderr: Path, how: Callable[[], str] | None = None) -> AttachedStream:
+    """The stream over the connection that the SDK gives for an attached container or exec.
+
+    `how` says how the host ended, where that is another container's affair.
+    """
     connected: socket.socket = getattr(raw, "_sock", raw)
     connected.setblocking(False)
     response = getattr(raw, "_response", None)
     buffered: Any = getattr(getattr(getattr(response, "raw", None), "_fp", None), "fp", None)
     early = (buffered.read1(1 << 16) or b"") if buffered is not None else b""
-    return AttachedStream(connected, stderr, lambda: how_it_ended(container), early=early, holding=raw)
+    return AttachedStream(
+        connected, stderr, how or (lambda: how_it_ended(container)), early=early, holding=raw
+    )
 
 
 def begin(
@@ -226,10 +231,26 @@ def how_it_ended(container: str) -> str:
     return f"its container ended with exit status {state['ExitCode']}{killed}"
 
 
-def side_by_side(work: Callable[[One], Result], what: Sequence[One]) -> list[Result]:
-    """The results of `work` on each, in order; all are finished before the first error, if any, is raised."""
+def side_by_side(
+    work: Callable[[One], Result], what: Sequence[One], *, give_up: Callable[[], None] | None = None
+) -> list[Result]:
+    """The results of `work` on each, in order; all are finished before the first error, if any, is raised.
+
+    So they are before Ctrl-C goes on. `give_up` is called on either: with that those end that wait for something.
+    """
     if not what:
         return []
     with ThreadPoolExecutor(min(SIDE_BY_SIDE, len(what))) as pool:
-        futures = [pool.submit(work, one) for one in what]
-    return [future.result() for future in futures]
+        try:
+            futures = [pool.submit(work, one) for one in what]
+            ended = wait(futures, return_when=FIRST_EXCEPTION).done
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            if give_up is not None:
+                give_up()
+            raise
+        failed = [one for one in futures if one in ended and one.exception() is not None]
+        if failed and give_up is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
+            give_up()
+    return [one.result() for one in failed or futures]

@@ -9,6 +9,8 @@ killed run left.
 from __future__ import annotations
 
 import contextlib
+import functools
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,17 +21,23 @@ from typing import TYPE_CHECKING, Any
 from lab import compose, compose_commands, docker_socket, owner
 from lab.container import CAPABILITIES, OWNER_LABEL, PROCESSES
 from lab.engine import Interface
-from lab.engines import docker_plan, guest
+from lab.engines import built, docker_plan, guest
 from lab.engines.attached import AttachedStream
 from lab.engines.docker import explanation, remove_container, remove_network, saying
 from lab.engines.docker_lab import NO_PYTHON, DockerLab, engine_facts, side_by_side, stream
 from lab.errors import LabError
-from lab.topology import Topology
+from lab.topology import DEFAULT_NETWORK, Topology
 
 if TYPE_CHECKING:
     from lab.engines.docker import Client
 
 PREFIX = "socket-lab-own_"
+QUIET_S = 2.0
+"""For so long nothing may appear any more of a project whose making was interrupted."""
+REMOVED_S = 20.0
+"""The longest that its removal may take."""
+HEARD_S = 2.0
+"""The longest until Docker knows that a service has ended."""
 START_S = 120.0
 """The longest that services may take until they run and are healthy."""
 DEFAULT_CAPABILITIES = (
@@ -79,7 +87,7 @@ def on_own(client: Client, file: Path, topology: Topology, logs: Path) -> Iterat
 
     lab.start_again = again
     try:
-        compose_commands.run(["up", "--detach", "--build"], file.parent, options=_options(file, project))
+        _up(client, file, project)
         services = _wait(client, project, [host.name for host in topology.hosts])
         lab.containers = {one.name: one.container for one in services}
         side_by_side(enter, services)
@@ -123,8 +131,18 @@ def capabilities(config: Mapping[str, Any]) -> set[str]:
     return {*CAPABILITIES, *DEFAULT_CAPABILITIES} if "ALL" in added else left | added
 
 
-def _options(file: Path, project: str) -> list[str]:
-    return ["--project-name", project, "--file", str(file)]
+def _up(client: Client, file: Path, project: str) -> None:
+    """Have compose bring the file up; where it does not, nothing is left of that. Raises LabError."""
+    before = built.images(client)
+    options = ["--project-name", project, "--file", str(file)]
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        try:
+            compose_commands.run(["up", "--detach", "--build"], file.parent, options=options, said=said)
+        except BaseException as error:
+            said.seek(0)
+            _remove_for_good(client, project, 0 if isinstance(error, LabError) else QUIET_S)
+            built.remove(client, said.read(), before)
+            raise
 
 
 def _wait(client: Client, project: str, wanted: Sequence[str]) -> list[_Service]:
@@ -135,7 +153,7 @@ def _wait(client: Client, project: str, wanted: Sequence[str]) -> list[_Service]
         for name in wanted:
             if name not in services:
                 there = ", ".join(sorted(services)) or "none"
-                raise LabError(f"the compose file has no service {name}; it has: {there}")
+                raise LabError(f"the compose file starts no service {name}; it starts: {there}")
             _check(client, services[name])
         waiting = [name for name in wanted if not _is_ready(services[name])]
         if not waiting:
@@ -162,10 +180,36 @@ def _check(client: Client, service: _Service) -> None:
     ended = state["Status"] in ("exited", "dead")
     if not ended and (state.get("Health") or {}).get("Status") != "unhealthy":
         return
-    with saying(f"reading the log of {service.name}"):
-        said = client.logs(service.container, tail=5).decode("utf-8", "replace").strip()
     how = f"ended with exit status {state['ExitCode']}" if ended else "is not healthy"
-    raise LabError(f"service {service.name} {how}" + (f": {said}" if said else ""))
+    raise LabError(f"service {service.name} {how}{_last_words(client, service)}")
+
+
+def _last_words(client: Client, service: _Service) -> str:
+    """The end of a service's log, after a colon; empty where it said nothing, or its log is kept elsewhere."""
+    try:
+        said = client.logs(service.container, tail=5).decode("utf-8", "replace").strip()
+    except OSError:
+        return ""
+    return f": {said}" if said else ""
+
+
+def _how_it_ended(client: Client, service: _Service) -> str:
+    """A few words on how a service ended, with which its agent ends; raises OSError where Docker does not tell.
+
+    The kernel ends the agent first, and Docker hears of the service's end a moment later.
+    """
+    deadline = time.monotonic() + HEARD_S
+    while True:
+        state = client.inspect_container(service.container)["State"]
+        if state["Restarting"] or state["StartedAt"] != service.told["State"]["StartedAt"]:
+            return f"its service ended, and Docker started it again{_last_words(client, service)}"
+        if not state["Running"]:
+            killed = ", out of memory" if state["OOMKilled"] else ""
+            words = _last_words(client, service)
+            return f"its service ended with exit status {state['ExitCode']}{killed}{words}"
+        if time.monotonic() > deadline:
+            return "its agent ended, its service still runs"
+        time.sleep(0.05)
 
 
 def _is_ready(service: _Service) -> bool:
@@ -176,15 +220,20 @@ def _is_ready(service: _Service) -> bool:
 def _ends(service: _Service, project: str, topology: Topology) -> list[Interface]:
     """The ends of a service on its networks, under the names that the compose file gives those."""
     networks: Mapping[str, Mapping[str, Any]] = service.told["NetworkSettings"]["Networks"]
-    named = [network.name for network in topology.networks]
-    ends = {key.removeprefix(f"{project}_"): end for key, end in networks.items() if end["IPAddress"]}
+    called = _compose_names(project)
+    ends = {called.get(key, key): end for key, end in networks.items() if end["IPAddress"]}
     if not ends:
         raise LabError(
             f"service {service.name} is on no network of its own, so nothing of it can be captured"
         )
-    if len(named) == 1 and len(ends) > 1:
+    there = ", ".join(ends)
+    unsaid = [network.name for network in topology.networks] == [DEFAULT_NETWORK]
+    for network in () if unsaid else topology.networks_of(service.name):
+        if network.name not in ends:
+            raise LabError(f"service {service.name} is not on network {network.name}; it is on: {there}")
+    if len(topology.networks) == 1 and len(ends) > 1:
         raise LabError(
-            f"service {service.name} is on several networks: {', '.join(ends)}",
+            f"service {service.name} is on several networks: {there}",
             "Say in the scenario who is on which: networks: {"
             + f"{next(iter(ends))}: [{service.name}, ..]"
             + "}",
@@ -192,7 +241,7 @@ def _ends(service: _Service, project: str, topology: Topology) -> list[Interface
     return [
         Interface(
             host=service.name,
-            network=named[0] if len(named) == 1 else key,
+            network=DEFAULT_NETWORK if unsaid else key,
             name="",
             mac=end["MacAddress"],
             ip4=(end["IPAddress"],),
@@ -205,11 +254,20 @@ def _ends(service: _Service, project: str, topology: Topology) -> list[Interface
     ]
 
 
+def _compose_names(project: str) -> dict[str, str]:
+    """Docker's names of a project's networks, each with the name that the compose file has for it."""
+    _, networks = docker_socket.labelled(f"{compose.PROJECT}={project}")
+    return {
+        one["Name"]: one["Labels"][compose.NETWORK] for one in networks if compose.NETWORK in one["Labels"]
+    }
+
+
 def _beside(service: _Service, topology: Topology, labels: Mapping[str, str]) -> dict[str, Any]:
     """The body of the API's request for the container of a service's agent."""
     same = f"container:{service.container}"
     return {
         **docker_plan.agents_container(labels, service.told["Image"]),
+        "Env": service.told["Config"]["Env"],
         "WorkingDir": "/",
         "HostConfig": {
             "AutoRemove": True,
@@ -233,7 +291,9 @@ def _begun(
     with saying(f"entering service {service.name}"):
         made: str = client.create_container_from_config(config)["Id"]  # type: ignore[no-untyped-call]
         wanted = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-        attached = stream(made, client.attach_socket(made, params=wanted), logs / f"{service.name}.stderr")
+        raw = client.attach_socket(made, params=wanted)
+        how = functools.partial(_how_it_ended, client, service)
+        attached = stream(made, raw, logs / f"{service.name}.stderr", how)
         try:
             client.start(made)
         except OSError as error:
@@ -244,6 +304,24 @@ def _begun(
 
 
 # Removing -------------------------------------------------------------------------------------------
+
+
+def _remove_for_good(client: Client, project: str, quiet_s: float) -> None:
+    """Remove all of a project until nothing came for so long: Docker carries out what it was last asked also when
+    who asked has ended. Raises LabError where something stays."""
+    quiet_since = began = time.monotonic()
+    while True:
+        late = time.monotonic() - began > REMOVED_S
+        try:
+            if _remove(client, project):
+                quiet_since = time.monotonic()
+        except LabError:  # something is just being made of it
+            if late or not quiet_s:
+                raise
+            quiet_since = time.monotonic()
+        if late or time.monotonic() - quiet_since >= quiet_s:
+            return
+        time.sleep(0.1)
 
 
 def _remove(client: Client, project: str) -> list[str]:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 from lab import docker_socket
 from lab.container import IMAGE, OWNER_LABEL
 from lab.engines.docker import ENGINE, clean_docker
+from lab.engines.docker_lab import side_by_side
 from lab.errors import HostGone, LabError
 from lab.topology import Topology
 from tests.engines import traces
@@ -156,3 +158,60 @@ def test_clean_removes_hosts_too_and_says_what(tmp_path: Path) -> None:
     subprocess.run(command, capture_output=True, check=True)
     assert f"container {name}" in clean_docker()
     assert f"container {name}" not in clean_docker()
+
+
+# Where a lab is only half made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("there", [1, 2, 3])
+def test_a_half_made_lab_ends_at_once_and_leaves_nothing(tmp_path: Path, there: int) -> None:
+    """Ctrl-C as soon as so many containers are there: hosts that wait for the others have nothing to wait for."""
+    path = tmp_path / "x.yaml"
+    path.write_text("name: x\nhosts: [a, b, c]\nsteps: [{sleep: 60s}]\n", encoding="utf-8")
+    words = [sys.executable, "-m", "runner", "run", str(path), "--engine", "docker"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) as process:
+
+        def mine() -> list[Any]:
+            containers, _ = docker_socket.labelled(OWNER_LABEL)
+            return [one for one in containers if f":{process.pid}:" in one["Labels"][OWNER_LABEL]]
+
+        deadline = time.monotonic() + 60
+        while len(mine()) < there:
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.002)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130, "a host waits for its switch for 20 s"
+    time.sleep(0.5)  # what Docker was asked for may come late
+    assert mine() == []
+
+
+def test_the_first_error_ends_those_that_wait_for_others() -> None:
+    given_up = threading.Event()
+
+    def work(number: int) -> None:
+        if number == 2:
+            raise LabError("the second")
+        if not given_up.wait(10):
+            raise LabError("nobody told me")
+        raise LabError(f"number {number} ended with that")
+
+    with pytest.raises(LabError, match="the second"):
+        side_by_side(work, [1, 2, 3], give_up=given_up.set)
+
+
+def test_ctrl_c_goes_on_when_all_have_ended() -> None:
+    given_up = threading.Event()
+    ended = []
+
+    def work(number: int) -> None:
+        if number == 3:
+            time.sleep(0.2)  # all have begun
+            os.kill(os.getpid(), signal.SIGINT)
+        assert given_up.wait(10)
+        ended.append(number)
+
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(work, [1, 2, 3], give_up=given_up.set)
+    assert sorted(ended) == [1, 2, 3]

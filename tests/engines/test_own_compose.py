@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from lab import docker_socket
 from lab.compose import PROJECT
 from lab.engines import docker_own
+from lab.errors import LabError
 from runner import scenario
 from runner.checks import CHECKS
 from runner.errors import ScenarioError
@@ -86,7 +88,8 @@ expect:
 @pytest.mark.parametrize(
     ("services", "said"),
     [
-        (SERVICES.replace("web:", "site:"), "has no service web; it has: client, site"),
+        (SERVICES.replace("    command: [p", "    profiles: [x]\n    command: [p"),
+            "starts no service web; it starts: client"),
         (SERVICES.replace(COMMAND, '[sh, -c, "echo my last words; exit 3"]'), "my last words"),
         (SERVICES.replace("networks: {front: {}}", "networks: {front: {}, back: {}}").replace(
             "networks: [front]}", "networks: [front, back]}"), "is on several networks"),
@@ -99,6 +102,106 @@ def test_what_does_not_fit_is_said_and_nothing_is_left(tmp_path: Path, services:
     played = play_file(written(tmp_path, "  - {sleep: 1ms}\n", services), tmp_path / "run", "docker")
     assert played.info.ending == "broken" and said in played.info.problem, played.info
     assert left() == []
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_a_network_that_a_service_turns_out_not_to_be_on_is_said_before_the_first_step(
+    tmp_path: Path,
+) -> None:
+    need_docker()
+    services = SERVICES.replace("networks: [front]\n", "networks: ['${NOT_SET:-front}']\n").replace(
+        "networks: {front: {}}", "networks: {front: {}, back: {name: behind}}"
+    )
+    steps = "  - {sleep: 1ms}\nnetworks: {back: [web], front: [client]}\n"
+    played = play_file(written(tmp_path, steps, services), tmp_path / "run", "docker")
+    assert played.info.problem == "service web is not on network back; it is on: front", played.info
+    assert not played.steps("done")
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_a_service_that_ends_meanwhile_is_told_by_its_own_status_and_log(tmp_path: Path) -> None:
+    need_docker()
+    program = (
+        "import socket; server = socket.create_server(('', 8000)); server.accept(); "
+        "print('my last words'); raise SystemExit(3)"
+    )
+    services = SERVICES.replace(COMMAND, f'[python3, -c, "{program}"]')
+    steps = """\
+  - client: {socket: c}
+  - client: {connect: c, to: "web:8000"}
+  - {sleep: 2s}
+  - web: {socket: u, type: SOCK_DGRAM}
+"""
+    played = play_file(written(tmp_path, steps, services), tmp_path / "run", "docker")
+    assert played.info.ending == "broken", played.info
+    assert "host web is gone: its service ended with exit status 3: my last words" in played.info.problem
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_programs_have_the_environment_of_the_service(tmp_path: Path) -> None:
+    need_docker()
+    services = SERVICES.replace("init: true,", "init: true, environment: {TOLD: by the file},")
+    program = "import os; print(os.environ['TOLD'])"
+    steps = f"""\
+  - client: {{run: [python3, -c, "{program}"], as: p}}
+  - client: {{stdout: p, gives: "by the file\\n"}}
+"""
+    played = play_file(written(tmp_path, steps, services), tmp_path / "run", "docker")
+    assert played.judgement.verdict == "pass", played.judgement
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_a_build_that_fails_is_told_by_its_end_and_leaves_nothing(tmp_path: Path) -> None:
+    need_docker()
+    marker = f"marker-{uuid.uuid4()}"
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "Dockerfile").write_text(
+        f"FROM socket-lab/base\nRUN echo {marker} > /first\nRUN echo second-{marker}; false\n"
+    )
+    services = SERVICES.replace(
+        "web:\n    image: socket-lab/base", "web:\n    build: {context: web, network: none}"
+    )
+    played = play_file(written(tmp_path, "  - {sleep: 1ms}\n", services), tmp_path / "run", "docker")
+    assert played.info.ending == "broken" and f"\nsecond-{marker}\n" in played.info.problem, played.info
+    assert left() == []
+    containers = docker_socket.get("/containers/json", all="1")
+    assert not [one for one in containers if marker in one["Command"]]
+    for image in docker_socket.get("/images/json", all="1"):
+        try:
+            history = docker_socket.get(f"/images/{image['Id']}/history")
+        except LabError:  # somebody else's, gone meanwhile
+            continue
+        assert marker not in str(history)
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("things", [1, 2, 3])
+def test_an_interrupted_start_leaves_nothing(tmp_path: Path, things: int, number: signal.Signals) -> None:
+    """`things` of the network and the two services are there, and Docker is just making the next."""
+    need_docker()
+    path = written(tmp_path, "  - {sleep: 60s}\n")
+    words = [sys.executable, "-m", "runner", "run", str(path), "--engine", "docker"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) as process:
+
+        def mine() -> list[Any]:
+            found = [one for kind in docker_socket.labelled(PROJECT) for one in kind]
+            return [one for one in found if f"_{process.pid}_" in one["Labels"][PROJECT]]
+
+        deadline = time.monotonic() + 60
+        while len(mine()) < things:
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.005)
+        process.send_signal(number)
+        assert process.wait(30) == 130
+    time.sleep(0.5)  # what Docker was asked for may come late
+    assert mine() == []
 
 
 @pytest.mark.docker
