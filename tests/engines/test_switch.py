@@ -116,7 +116,10 @@ def test_a_host_that_is_unplugged_is_off_the_wire_and_may_join_again(tmp_path: P
         assert "eth0" not in b({"say": LINKS})
         assert again({"say": LISTEN}) == "bound"
         assert a({"say": PING.format("10.0.0.2")}) == 1
-        assert again({"say": "s.recv(10).decode()"}) == "x"
+        assert again({"say": SILENCE}) == "timed out", "nobody asked for it to be plugged in yet"
+        assert ask({"do": "plug", "host": "b"}) == {}
+        assert a({"say": PING.format("10.0.0.2")}) == 1
+        assert again({"say": "s.settimeout(5) or s.recv(10).decode()"}) == "x"
 
 
 def test_a_request_that_cannot_be_is_said(tmp_path: Path) -> None:

@@ -69,6 +69,6 @@ def test_a_link_whose_network_is_known_later_is_told_when_it_is_played() -> None
 
 
 def test_the_networks_of_a_compose_file_are_known_when_it_is_played(tmp_path: Path) -> None:
-    (tmp_path / "compose.yml").write_text("services: {}\n")
+    (tmp_path / "compose.yml").write_text("services: {a: {image: any}}\n")
     text = "name: n\nhosts: [a]\nlab: {compose: compose.yml}\nsteps: [{link: a, net: back, to: down}]\n"
     assert load(text, folder=tmp_path)
