@@ -376,7 +376,7 @@ def test_leaving_leaves_nothing(engine: Engine, tmp_path: Path) -> None:
         assert process.stdin is not None and process.stdout is not None
         print("leave", file=process.stdin, flush=True)
         assert process.stdout.readline() == "down\n"
-        assert eventually(lambda: not traces.left_of(engine.name, process.pid, made), 1)
+        assert eventually(lambda: not traces.left_of(engine.name, process.pid, made))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["far.stderr", "near.stderr"]
     assert not [path for path in set(Path("/tmp").iterdir()) - before if "socket-lab" in path.name]
 
