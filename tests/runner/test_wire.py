@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from random import Random
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from runner import wire
 from runner.evidence import Evidence
 from runner.headers import decode
+from runner.history import FaultRecord
 from runner.packets import Packet
 from runner.rundir import CaptureInfo
 from tests import frames
@@ -182,3 +184,19 @@ def test_every_copy_is_paired_once_and_never_before_it_was_sent(
     for one in pairing.transmissions:
         assert all(copy.time_ns >= one.sent.time_ns for copy in one.arrivals)
         assert one.lost == (not one.arrivals)
+
+
+def test_of_frames_alike_that_were_on_their_way_at_once_the_dropped_one_did_not_arrive(
+    tmp_path: Path,
+) -> None:
+    for lost in range(2):
+        run = Recorded(["client", "server"])
+        data = frames.ethernet(run.end("client").mac, run.end("server").mac, 0x0800, b"same")
+        times = [run.frame("client", data) for _ in range(2)]
+        run.arrive("server", data, [times[1] + 10_000])
+        struck = FaultRecord(
+            "loss", "drop", times[lost], "client", "eth0", length=len(data), crc=zlib.crc32(data)
+        )
+        run.records.append(struck)
+        seen = run.evidence(tmp_path / str(lost))
+        assert [one.lost for one in seen.transmissions] == [number == lost for number in range(2)]
